@@ -1,0 +1,1 @@
+//! What Trialbrief plugs into: one file per technology and port.

@@ -1,0 +1,1 @@
+//! Cadences and due times.

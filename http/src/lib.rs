@@ -1,0 +1,1 @@
+//! Words all routes share: problem, caller, cursor, preconditions.

@@ -1,0 +1,58 @@
+//! The only source of the present time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+
+/// Marks a clock that follows the machine.
+const SYSTEM: i64 = i64::MIN;
+
+/// Tells the time: the machine's, or one that is set by hand. Clones share it.
+///
+/// Times have microsecond precision, as events record them.
+#[derive(Clone, Debug)]
+pub struct Clock(Arc<AtomicI64>);
+
+impl Clock {
+    /// The machine's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Arc::new(AtomicI64::new(SYSTEM)))
+    }
+
+    /// A clock that stands at `at` until it is set.
+    #[must_use]
+    pub fn simulated(at: Timestamp) -> Self {
+        Self(Arc::new(AtomicI64::new(at.as_microsecond())))
+    }
+
+    /// The present time, cut to microseconds.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let micros = match self.0.load(Ordering::SeqCst) {
+            SYSTEM => {
+                #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+                Timestamp::now().as_microsecond()
+            }
+            simulated => simulated,
+        };
+        Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// Sets a simulated clock, forwards only; a machine's clock becomes a simulated one.
+    pub fn set(&self, at: Timestamp) {
+        self.0.fetch_max(at.as_microsecond(), Ordering::SeqCst);
+    }
+
+    /// Follows the machine from now on.
+    pub fn release(&self) {
+        self.0.store(SYSTEM, Ordering::SeqCst);
+    }
+
+    /// Whether it is set by hand.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.0.load(Ordering::SeqCst) != SYSTEM
+    }
+}

@@ -1,0 +1,24 @@
+//! Keys of sealed text, outside the log.
+
+use async_trait::async_trait;
+
+use crate::Result;
+
+/// A secret of 256 bits. Its `Debug` form does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key(pub [u8; 32]);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+/// One key per owner (a document or a person). Destroying it erases all that it sealed.
+#[async_trait]
+pub trait KeyRing: Send + Sync {
+    /// The owner's key, made and durable at first use; `None` once destroyed, for ever.
+    async fn key(&self, owner: &str) -> Result<Option<Key>>;
+    /// Forgets the key and never makes another for this owner.
+    async fn destroy(&self, owner: &str) -> Result<()>;
+}

@@ -1,0 +1,64 @@
+//! Spreads work over machines and forgets it freely: the view of open work knows better.
+
+use async_trait::async_trait;
+
+use crate::Result;
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum WorkKind {
+    /// Analyse a content.
+    Analyse,
+    /// Render a report.
+    Render,
+    /// Deliver a report.
+    Deliver,
+}
+
+impl WorkKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Analyse, Self::Render, Self::Deliver];
+
+    /// The name used in rows and subjects.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Analyse => "analyse",
+            Self::Render => "render",
+            Self::Deliver => "deliver",
+        }
+    }
+}
+
+/// One piece of work, named by the id of what it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Work {
+    /// What is to be done.
+    pub kind: WorkKind,
+    /// About what.
+    pub id: String,
+}
+
+/// Work in somebody's hands.
+#[derive(Debug)]
+pub struct Taken {
+    /// The work.
+    pub work: Work,
+    /// The queue's own receipt.
+    pub receipt: u64,
+}
+
+/// No delays and no promises: offered work may be lost or come twice.
+#[async_trait]
+pub trait WorkQueue: Send + Sync {
+    /// Offers work; offering what is already waiting or taken changes nothing.
+    async fn offer(&self, work: &Work) -> Result<()>;
+    /// Takes the oldest waiting work of a kind, or `None`.
+    async fn take(&self, kind: WorkKind) -> Result<Option<Taken>>;
+    /// Resolves when work of the kind may be waiting.
+    async fn offered(&self, kind: WorkKind);
+    /// Keeps taken work from being given to somebody else.
+    async fn extend(&self, taken: &Taken) -> Result<()>;
+    /// Done, whatever came of it.
+    async fn finish(&self, taken: Taken) -> Result<()>;
+}

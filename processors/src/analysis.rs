@@ -1,0 +1,1 @@
+//! What a file holds: measures, findings and a thumbnail.

@@ -1,0 +1,1 @@
+//! What Trialbrief remembers for reading: one file per view.

@@ -1,0 +1,2 @@
+//! Trialbrief, the program.
+fn main() {}
