@@ -54,6 +54,9 @@ pub struct Cause {
     /// The event that led to the command, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation: Option<Uuid>,
+    /// SHA-256 of the request in hex, where it came with an `Idempotency-Key`: the same key with another request is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 /// SHA-256 of one event; see [`StoredEvent::hash`]. Written as hex.

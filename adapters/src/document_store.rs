@@ -1,0 +1,32 @@
+//! The customer's `Documents` collection: setting `documents`.
+
+mod sqlite;
+
+use std::sync::Arc;
+
+use ports::{Clock, DocumentStore, Error, Record, Result};
+
+/// Opens the collection that a URL names: `sqlite:<file>`, where it is the table `documents (id, record)`.
+///
+/// # Errors
+/// `Rejected` for another URL or a file that holds something else, `Unavailable` where it is in use or cannot be reached,
+/// `Corrupt` where what it holds are no JSON objects.
+pub fn open(url: &str, clock: &Clock) -> Result<Arc<dyn DocumentStore>> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) => Ok(Arc::new(sqlite::SqliteDocumentStore::open(path, clock)?)),
+        Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => {
+            Err(crate::missing_feature("documents", scheme, "distributed"))
+        }
+        _ => Err(crate::unknown_scheme("documents", url, &["sqlite:<file>", "mongodb://<host>/<database>"])),
+    }
+}
+
+/// The id of a record that is to be inserted.
+fn new_id(record: &Record) -> Result<String> {
+    let id = record.id();
+    if id.len() == 24 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        Ok(id.to_owned())
+    } else {
+        Err(Error::Rejected(format!("a new record's _id is 24 lower-case hex digits, not {id:?}")))
+    }
+}

@@ -1,0 +1,62 @@
+//! What may be relied on in a key ring.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use ports::KeyRing;
+use tokio::task::JoinSet;
+
+/// The contract. `open` opens the same key ring again, empty at first, and is called when the one before was dropped.
+pub async fn suite(open: impl AsyncFn() -> Arc<dyn KeyRing>) {
+    let keys = open().await;
+    all_who_ask_first_at_once_get_the_same_key(&keys).await;
+    owners_have_different_keys(&*keys).await;
+    a_destroyed_key_never_comes_back(&*keys).await;
+    destroying_wins_over_asking(&keys).await;
+    let (kept, destroyed) = (keys.key("person-1").await.unwrap(), keys.key("gone-1").await.unwrap());
+    assert!(kept.is_some() && destroyed.is_none());
+    drop(keys);
+    let keys = open().await;
+    assert_eq!(keys.key("person-1").await.unwrap(), kept, "a key is there after reopening");
+    assert_eq!(keys.key("gone-1").await.unwrap(), None, "and a destroyed one is not");
+}
+
+async fn all_who_ask_first_at_once_get_the_same_key(keys: &Arc<dyn KeyRing>) {
+    let mut asking = JoinSet::new();
+    for _ in 0..32 {
+        let keys = Arc::clone(keys);
+        asking.spawn(async move { keys.key("person-1").await.unwrap().unwrap().0 });
+    }
+    let answers: HashSet<_> = asking.join_all().await.into_iter().collect();
+    assert_eq!(answers.len(), 1);
+    assert_eq!(keys.key("person-1").await.unwrap().unwrap().0, answers.into_iter().next().unwrap());
+}
+
+async fn owners_have_different_keys(keys: &dyn KeyRing) {
+    let owners: Vec<_> = (0..100).map(|i| format!("document-{i}")).collect();
+    let made = join_all(owners.iter().map(|owner| keys.key(owner))).await;
+    let made: HashSet<_> = made.into_iter().map(|key| key.unwrap().unwrap().0).collect();
+    assert_eq!(made.len(), 100);
+}
+
+async fn a_destroyed_key_never_comes_back(keys: &dyn KeyRing) {
+    keys.key("gone-1").await.unwrap().unwrap();
+    keys.destroy("gone-1").await.unwrap();
+    keys.destroy("gone-1").await.unwrap();
+    assert_eq!(keys.key("gone-1").await.unwrap(), None);
+    keys.destroy("never-used").await.unwrap();
+    assert_eq!(keys.key("never-used").await.unwrap(), None, "also where there was none yet");
+}
+
+async fn destroying_wins_over_asking(keys: &Arc<dyn KeyRing>) {
+    let mut asking = JoinSet::new();
+    for i in 0..32 {
+        let keys = Arc::clone(keys);
+        asking.spawn(async move {
+            if i == 7 { keys.destroy("race-1").await.unwrap() } else { drop(keys.key("race-1").await.unwrap()) }
+        });
+    }
+    asking.join_all().await;
+    assert_eq!(keys.key("race-1").await.unwrap(), None);
+}

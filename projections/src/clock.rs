@@ -1,0 +1,83 @@
+//! Closings: which quarter hours are closed, and the log hash there.
+
+use async_trait::async_trait;
+use domain::any_event::AnyEvent;
+use jiff::Timestamp;
+use ports::{Categories, EventHash, Result, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::projection::{Draft, Projection, Recorded, Row, Stamp, stamp_of};
+
+/// A closed instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// Always 1, so that closings are one range of an index.
+    pub one: u8,
+    /// Microseconds of the instant.
+    pub stamp: Stamp,
+    /// The instant.
+    pub instant: Timestamp,
+    /// False where history was lost and a scan filled it.
+    pub complete: bool,
+    /// The log hash up to and with this closing.
+    pub log: EventHash,
+}
+
+impl Row for Closing {
+    const TABLE: Table = Table { name: "closings", indexes: &[&["one", "stamp"]] };
+
+    fn key(&self) -> String {
+        self.instant.to_string()
+    }
+}
+
+/// The log hash after the last event folded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogHash {
+    /// The hash.
+    pub log: EventHash,
+    /// How many events it covers.
+    pub events: u64,
+}
+
+impl LogHash {
+    /// The key of the only row.
+    pub const KEY: &'static str = "log";
+}
+
+impl Row for LogHash {
+    const TABLE: Table = Table { name: "log_hash", indexes: &[] };
+
+    fn key(&self) -> String {
+        Self::KEY.to_owned()
+    }
+}
+
+/// The projection of closings. It reads every stream, for the log hash covers every event.
+pub struct Closings;
+
+#[async_trait]
+impl Projection for Closings {
+    fn name(&self) -> &'static str {
+        "closings"
+    }
+
+    fn streams(&self) -> Categories {
+        Categories::ALL
+    }
+
+    fn tables(&self) -> &'static [Table] {
+        &[Closing::TABLE, LogHash::TABLE]
+    }
+
+    async fn fold(&self, recorded: &Recorded, draft: &mut Draft<'_>) -> Result<()> {
+        let before: LogHash = draft.get(LogHash::KEY).await?.unwrap_or_default();
+        let after = LogHash { log: before.log.then(recorded.hash), events: before.events + 1 };
+        draft.put(&after)?;
+        if let AnyEvent::Clock(event) = &recorded.event {
+            let (instant, complete) = event.closing();
+            draft.put(&Closing { one: 1, stamp: stamp_of(instant), instant, complete, log: after.log })?;
+        }
+        Ok(())
+    }
+}

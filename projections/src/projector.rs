@@ -1,0 +1,116 @@
+//! Follows the log for one projection: read, fold, save rows and position together.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::aggregate::Aggregate;
+use domain::any_event::AnyEvent;
+use domain::clock::ClockDay;
+use futures::StreamExt;
+use jiff::Timestamp;
+use ports::{Error, EventFeed, Fed, Position, Result, Step, StoredEvent, ViewStore, Worker};
+
+use crate::projection::{Draft, Progress, Projection, Recorded};
+
+/// At most so many events are folded into one save.
+const BATCH: usize = 512;
+
+/// One projection on its way through the log.
+pub struct Projector {
+    projection: Arc<dyn Projection>,
+    feed: Arc<dyn EventFeed>,
+    views: Arc<dyn ViewStore>,
+    /// Where the view was seen to stand; unknown before the first step and after a conflict.
+    seen: Option<Option<Position>>,
+}
+
+impl Projector {
+    /// Follows a feed into a view store.
+    #[must_use]
+    pub fn new(projection: Arc<dyn Projection>, feed: Arc<dyn EventFeed>, views: Arc<dyn ViewStore>) -> Self {
+        Self { projection, feed, views, seen: None }
+    }
+
+    /// Folds the next batch; false where there is nothing new.
+    ///
+    /// # Errors
+    /// A port's, or `Corrupt` at an event that cannot be decoded: the projector stays before it.
+    pub async fn advance(&mut self) -> Result<bool> {
+        let name = self.projection.name();
+        let from = match self.seen {
+            Some(position) => position,
+            None => self.views.position(name).await?,
+        };
+        let (events, to) = self.read(from).await?;
+        let Some(to) = to.filter(|to| Some(*to) != from) else {
+            self.seen = Some(from);
+            return Ok(false);
+        };
+        let mut draft = Draft::new(self.views.as_ref());
+        self.fold(&events, &mut draft).await?;
+        match self.views.save(name, from, to, draft.into_writes()).await {
+            Ok(()) => {
+                self.seen = Some(Some(to));
+                Ok(true)
+            }
+            // Another process folded this batch; its rows are as good.
+            Err(Error::Conflict(_)) => {
+                self.seen = None;
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn read(&self, from: Option<Position>) -> Result<(Vec<StoredEvent>, Option<Position>)> {
+        let mut feed = self.feed.read(from, self.projection.streams());
+        let (mut events, mut to) = (Vec::new(), None);
+        while events.len() < BATCH
+            && let Some(fed) = feed.next().await
+        {
+            match fed? {
+                Fed::Event(event) => {
+                    to = Some(event.position);
+                    events.push(event);
+                }
+                Fed::Passed(position) => to = Some(position),
+            }
+        }
+        Ok((events, to))
+    }
+
+    async fn fold(&self, events: &[StoredEvent], draft: &mut Draft<'_>) -> Result<()> {
+        let name = self.projection.name();
+        let mut progress: Progress = draft.get(name).await?.unwrap_or_default();
+        progress.projection = name.to_owned();
+        let follows_clock = self.projection.streams().contains(ClockDay::CATEGORY);
+        for stored in events {
+            let recorded = Recorded::new(stored, progress.stamp())?;
+            self.projection.fold(&recorded, draft).await?;
+            if let AnyEvent::Clock(event) = &recorded.event
+                && follows_clock
+            {
+                let (instant, _) = event.closing();
+                progress.genesis.get_or_insert(instant);
+                progress.closed = Some(instant);
+                draft.put(&progress)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Worker for Projector {
+    fn name(&self) -> &'static str {
+        self.projection.name()
+    }
+
+    async fn step(&mut self, _now: Timestamp) -> Result<Step> {
+        Ok(if self.advance().await? { Step::Worked } else { Step::Idle { until: None } })
+    }
+
+    async fn wake(&mut self) {
+        self.feed.grown(self.seen.flatten()).await;
+    }
+}

@@ -1,0 +1,297 @@
+//! Page 1: the headline, what needs attention, the sum, by whom, expected and analysed, twelve weeks.
+
+use jiff::tz::TimeZone;
+
+use super::chart;
+use super::page::{Area, Mark, NodeId, Op, Role, Sheet, Target};
+use super::palette::{ACCENT, HAIRLINE, INK, WARNING};
+use super::table::{Cell, Part, Table, bar, columns};
+use super::text::{
+    CELL, CELL_BOLD, CELL_GREY, CELL_LINK, CELL_WARNING, FIGURE, HEADING, HEADLINE, HEADLINE_LONG, LEAD, MASTHEAD, TEXT_GREY,
+    TEXT_WARNING, line, wrap,
+};
+use crate::content::{ATTENTION_SHOWN, ByWhom, ReportContent};
+use crate::wording::{dates, numbers, report as words};
+
+/// People named on page 1; the others are one row.
+const PEOPLE: usize = 4;
+/// Space between two parts.
+const GAP: f32 = 13.0;
+/// Height of the line of links at the foot.
+const LINKS: f32 = 20.0;
+
+/// Lays page 1 out; `dense` sets attention in one line each. Answers the node that takes the links.
+pub(crate) fn lay(sheet: &mut Sheet, content: &ReportContent, zone: &TimeZone, dense: bool) -> NodeId {
+    sheet.geometry.bottom -= LINKS;
+    sheet.begin(Role::Section);
+    masthead(sheet, content);
+    headline(sheet, content, zone);
+    sheet.skip(GAP);
+    attention(sheet, content, dense);
+    sheet.skip(GAP);
+    balance(sheet, content);
+    sheet.skip(GAP);
+    people(sheet, content);
+    sheet.skip(GAP);
+    blocks(sheet, content);
+    sheet.skip(GAP);
+    // The chart takes what room is left: heading, unit and labels are 43 points.
+    let spare = sheet.room() - 43.0;
+    chart::weeks(sheet, &content.weeks, spare.clamp(58.0, 120.0));
+    let links = sheet.begin(Role::Paragraph);
+    sheet.end();
+    sheet.end();
+    sheet.geometry.bottom += LINKS;
+    links
+}
+
+fn masthead(sheet: &mut Sheet, content: &ReportContent) {
+    let (x, right, y) = (sheet.geometry.margin, sheet.geometry.right(), sheet.y - 14.0);
+    sheet.within(Role::Paragraph, |sheet| {
+        let mark = sheet.mark();
+        sheet.text(mark, x, y, line(words::PRODUCT, MASTHEAD), MASTHEAD);
+        sheet.text_right(mark, right, y, line(words::document_kind(content), TEXT_GREY), TEXT_GREY);
+    });
+    sheet.y = y + MASTHEAD.lead + 3.0;
+    sheet.rule(sheet.y, 1.6, ACCENT);
+    sheet.skip(15.0);
+}
+
+fn headline(sheet: &mut Sheet, content: &ReportContent, zone: &TimeZone) {
+    let headline = words::headline(content);
+    let (x, measure) = (sheet.geometry.margin, sheet.geometry.measure());
+    sheet.bookmarks.push(super::page::Bookmark { title: headline.clone(), level: 1, page: 0, y: 0.0 });
+    // One line of the large size, or the next size down.
+    let style = if line(&headline, HEADLINE).width <= measure { HEADLINE } else { HEADLINE_LONG };
+    sheet.within(Role::Heading(1, headline.clone()), |sheet| {
+        sheet.lines(wrap(&headline, style, measure), style, x);
+    });
+    sheet.skip(5.0);
+    let trial = format!("{} · {}", content.trial.id, content.trial.title);
+    sheet.within(Role::Paragraph, |sheet| sheet.lines(wrap(&trial, LEAD, measure), LEAD, x));
+    sheet.skip(2.0);
+    let period = &content.period;
+    sheet.paragraph(&dates::period_days(period), HEADING);
+    let exact = dates::period_exact(period, &content.edition.zone, zone);
+    sheet.within(Role::Paragraph, |sheet| sheet.lines(wrap(&exact, CELL_GREY, measure), CELL_GREY, x));
+    if let Some(since) = words::observed_since(content, zone) {
+        sheet.within(Role::Paragraph, |sheet| sheet.lines(wrap(&since, CELL_GREY, measure), CELL_GREY, x));
+    }
+    if period.so_far {
+        sheet.paragraph(words::SO_FAR, TEXT_WARNING);
+    }
+    if !content.cut.complete {
+        sheet.within(Role::Paragraph, |sheet| {
+            sheet.lines(wrap(words::INCOMPLETE, TEXT_WARNING, measure), TEXT_WARNING, x);
+        });
+    }
+}
+
+fn attention(sheet: &mut Sheet, content: &ReportContent, dense: bool) {
+    sheet.heading(words::ATTENTION, 2, 40.0);
+    if content.attention.is_empty() {
+        sheet.paragraph(words::NO_ATTENTION, CELL);
+        return;
+    }
+    let mut columns = columns(words::ATTENTION_COLUMNS, [70.0, 16.0, 14.0], sheet.geometry.measure());
+    columns[2].right = true;
+    let mut table = Table::begin(sheet, words::ATTENTION, &columns, 26.0);
+    for item in content.attention.iter().take(ATTENTION_SHOWN) {
+        let address = item.link.clone().filter(|link| printable_address(link));
+        let style = if address.is_some() { CELL_WARNING } else { CELL_WARNING.in_colour(WARNING) };
+        let (remark, name) = if dense { (&item.file_name, None) } else { (&item.reason, Some(&item.file_name)) };
+        let mut what =
+            vec![Part::Titled { title: item.title.clone(), style, remark: remark.clone(), address }];
+        what.extend(name.map(|name| Part::Fitted(name.clone(), CELL)));
+        table.row(vec![
+            Cell::of(what),
+            Cell::of(vec![Part::Fitted(item.site.clone().unwrap_or_else(none), CELL)]),
+            Cell::text(words::age(item.age_days), CELL),
+        ]);
+    }
+    table.end();
+    let more = content.attention.len().saturating_sub(ATTENTION_SHOWN) as u64;
+    if more > 0 {
+        sheet.skip(2.0);
+        sheet.paragraph(&words::more_attention(more), CELL_GREY);
+    }
+}
+
+/// Only plain web addresses become links.
+fn printable_address(link: &str) -> bool {
+    (link.starts_with("https://") || link.starts_with("http://")) && link.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn none() -> String {
+    words::NONE.to_owned()
+}
+
+/// The sum as a table of one row: labels above, figures below.
+fn balance(sheet: &mut Sheet, content: &ReportContent) {
+    let terms = words::balance_terms(&content.balance);
+    sheet.heading(words::BALANCE, 2, 56.0);
+    sheet.rule(sheet.y, 0.6, INK);
+    let (left, top) = (sheet.geometry.margin, sheet.y + 4.0);
+    let width = sheet.geometry.measure() / terms.len() as f32;
+    sheet.begin(Role::Table(words::BALANCE.to_owned()));
+    sheet.within(Role::Row, |sheet| {
+        for (i, (label, _)) in terms.iter().enumerate() {
+            sheet.within(Role::ColumnHeader, |sheet| {
+                let mark = sheet.mark();
+                sheet.text(mark, left + width * i as f32, top, line(label, CELL_GREY), CELL_GREY);
+            });
+        }
+    });
+    sheet.within(Role::Row, |sheet| {
+        for (i, (_, value)) in terms.iter().enumerate() {
+            let style = if *value == 0 { FIGURE.in_colour(super::palette::GREY) } else { FIGURE };
+            sheet.within(Role::Cell, |sheet| {
+                let mark = sheet.mark();
+                let figure = super::text::fit(&numbers::count(*value), style, width - 4.0);
+                sheet.text(mark, left + width * i as f32, top + CELL_GREY.lead, figure, style);
+            });
+        }
+    });
+    sheet.end();
+    sheet.y = top + CELL_GREY.lead + FIGURE.lead + 2.0;
+    sheet.rule(sheet.y, 0.4, HAIRLINE);
+    sheet.skip(3.0);
+    sheet.paragraph(&words::balance_rest(&content.balance), CELL);
+}
+
+fn people(sheet: &mut Sheet, content: &ReportContent) {
+    sheet.heading(words::BY_WHOM, 2, 40.0);
+    if content.by_whom.is_empty() {
+        sheet.paragraph(words::NOBODY, CELL);
+        return;
+    }
+    let mut columns = columns(words::BY_WHOM_COLUMNS, [26.0, 10.0, 10.0, 10.0, 44.0], sheet.geometry.measure());
+    for column in &mut columns[1..4] {
+        column.right = true;
+    }
+    let mut table = Table::begin(sheet, words::BY_WHOM, &columns, 17.0);
+    // One over is named rather than called "1 other".
+    let named = if content.by_whom.len() == PEOPLE + 1 { PEOPLE + 1 } else { PEOPLE };
+    for person in content.by_whom.iter().take(named) {
+        table.row(person_row(&person.name, person, &words::reasons(person)));
+    }
+    let others = content.by_whom.get(named..).unwrap_or(&[]);
+    if !others.is_empty() {
+        let sum = ByWhom {
+            name: String::new(),
+            added: others.iter().map(|person| person.added).sum(),
+            changed: others.iter().map(|person| person.changed).sum(),
+            removed: others.iter().map(|person| person.removed).sum(),
+            reasons: Vec::new(),
+        };
+        table.row(person_row(&words::others(others.len() as u64), &sum, words::NONE));
+    }
+    table.end();
+}
+
+fn person_row(name: &str, person: &ByWhom, reasons: &str) -> Vec<Cell> {
+    vec![
+        Cell::of(vec![Part::Fitted(name.to_owned(), CELL_BOLD)]).heading(),
+        Cell::text(numbers::count(person.added), CELL),
+        Cell::text(numbers::count(person.changed), CELL),
+        Cell::text(numbers::count(person.removed), CELL),
+        Cell::of(vec![Part::Fitted(reasons.to_owned(), CELL_GREY)]),
+    ]
+}
+
+/// Expected and analysed, beside each other.
+fn blocks(sheet: &mut Sheet, content: &ReportContent) {
+    sheet.ensure(60.0);
+    let (left, top) = (sheet.geometry.margin, sheet.y);
+    let width = (sheet.geometry.measure() - 24.0) / 2.0;
+    let expected = content.expected.as_ref();
+    let late = expected.is_some_and(|expected| expected.overdue > 0);
+    let (figure, sentence) =
+        expected.map_or_else(|| (String::new(), words::NO_EXPECTED.to_owned()), words::expected);
+    let below = block(sheet, left, top, width, words::EXPECTED, &figure, &sentence, None, late);
+    let (figure, sentence) = words::analysed(&content.analysis);
+    let share = Some(ratio(content.analysis.analysed, content.analysis.of));
+    let x = left + width + 24.0;
+    let beside = block(sheet, x, top, width, words::ANALYSED, &figure, &sentence, share, false);
+    sheet.y = below.max(beside);
+}
+
+pub(crate) fn ratio(part: u64, whole: u64) -> f32 {
+    if whole == 0 { 0.0 } else { part as f32 / whole as f32 }
+}
+
+/// A heading, a large figure with a bar, a sentence; answers where it ends.
+#[expect(clippy::too_many_arguments, reason = "a place, and what stands there")]
+fn block(
+    sheet: &mut Sheet,
+    x: f32,
+    top: f32,
+    width: f32,
+    title: &str,
+    figure: &str,
+    sentence: &str,
+    share: Option<f32>,
+    warn: bool,
+) -> f32 {
+    let mut y = top;
+    sheet.bookmarks.push(super::page::Bookmark { title: title.to_owned(), level: 2, page: sheet.page(), y });
+    sheet.within(Role::Heading(2, title.to_owned()), |sheet| {
+        let mark = sheet.mark();
+        sheet.text(mark, x, y, line(title, HEADING), HEADING);
+    });
+    y += HEADING.lead + 3.0;
+    let (left, right) = (x, x + width);
+    sheet.draw(Op::Strokes { mark: Mark::Decoration, lines: vec![[left, y, right, y]], width: 0.6, colour: INK });
+    y += 3.0;
+    if !figure.is_empty() {
+        let style = if warn { FIGURE.in_colour(WARNING) } else { FIGURE };
+        let figure = super::text::fit(figure, style, width);
+        let bar_x = x + figure.width + 10.0;
+        sheet.within(Role::Paragraph, |sheet| {
+            let mark = sheet.mark();
+            sheet.text(mark, x, y, figure, style);
+        });
+        if let Some(share) = share
+            && bar_x + 40.0 < right
+        {
+            bar(sheet, Area { x: bar_x, y: y + 7.5, width: right - bar_x, height: 6.0 }, share, ACCENT);
+        }
+        y += FIGURE.lead;
+    }
+    sheet.within(Role::Paragraph, |sheet| {
+        let mark = sheet.mark();
+        for line in wrap(sentence, CELL, width) {
+            sheet.text(mark, x, y, line, CELL);
+            y += CELL.lead;
+        }
+    });
+    y
+}
+
+/// The line of links at the foot of page 1, once the sections' pages are known.
+pub(crate) fn links(sheet: &mut Sheet, node: NodeId) {
+    let (left, right) = (sheet.geometry.margin, sheet.geometry.right());
+    let top = sheet.geometry.bottom - 12.0;
+    let mut items = Vec::new();
+    for (title, short) in words::SECTIONS {
+        if let Some(found) = sheet.bookmarks.iter().find(|bookmark| bookmark.title == title && bookmark.level == 2) {
+            items.push((title, format!("{short} {}", found.page + 1), found.page, found.y));
+        }
+    }
+    let lines: Vec<_> = items.iter().map(|(_, text, ..)| line(text, CELL_LINK)).collect();
+    let total: f32 = lines.iter().map(|line| line.width).sum();
+    let gap = ((right - left - total) / (lines.len().max(2) - 1) as f32).min(24.0);
+    let mut x = left;
+    for ((title, _, page, y), line) in items.into_iter().zip(lines) {
+        let link = sheet.nodes.len();
+        sheet.nodes.push(super::page::Node { role: Role::Link, children: Vec::new(), place: None });
+        sheet.nodes[node].children.push(link);
+        let area = Area { x, y: top, width: line.width, height: CELL_LINK.lead };
+        let target = Target::Place { page, y };
+        sheet.pages[0].push(Op::Link { node: link, area, target, words: title.to_owned() });
+        let width = line.width;
+        let baseline = top + CELL_LINK.drop();
+        sheet.pages[0].push(Op::Text { mark: Mark::Node(link), x, baseline, line, style: CELL_LINK });
+        x += width + gap;
+    }
+}

@@ -1,0 +1,350 @@
+//! Seeded sample content: realistic, with names that try to break a page. Used by tests, benchmark and example; the
+//! same arguments give the same content.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::{Date, date};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use sha2::{Digest, Sha256};
+
+use crate::content::*;
+
+/// File names that have broken other reports: long, bidirectional, with controls, in other scripts, markup.
+pub const HOSTILE_NAMES: [&str; 12] = [
+    "Straße & Übergrößen – Prüfbericht №7.pdf",
+    "nul\u{0}byte\u{7}bell.csv",
+    "\u{202e}gpj.evil\u{202c}.png",
+    "日本語の検査報告書.pdf",
+    "تقرير الفحص النهائي.pdf",
+    "דוח בדיקה.pdf",
+    "../../etc/passwd",
+    "<script>alert('x')</script>.html",
+    "emoji 🫀 heart\u{fe0f} zwj\u{200d}.jpg",
+    "Ελληνικό έγγραφο, русский документ.txt",
+    "  two  spaces\tand\na line feed.txt",
+    "combining e\u{301}\u{327} and private \u{f8ff} use.txt",
+];
+
+const SITES: [&str; 9] = ["DE-01", "DE-04", "FR-02", "GB-11", "US-03", "US-08", "JP-01", "PL-05", "ES-07"];
+const KINDS: [&str; 6] =
+    ["site-photograph", "lab-table", "monitoring-note", "consent-form", "temperature-log", "delegation-log"];
+const STATUSES: [&str; 3] = ["final", "draft", "superseded"];
+const PEOPLE: [&str; 6] =
+    ["Ana Morales", "Dr Jürgen Weiß", "Mei Tanaka", "P. O’Connor", "Zofia Wiśniewska", "external"];
+const REASONS: [&str; 5] = [
+    "Signature page was missing",
+    "Wrong site code corrected",
+    "Rescanned at a higher resolution",
+    "Filed twice",
+    "Draft became final after the monitoring visit",
+];
+
+/// A small generator (SplitMix64): no dependency, the same everywhere.
+struct Seeded(u64);
+
+impl Seeded {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n.max(1)
+    }
+
+    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[usize::try_from(self.below(of.len() as u64)).unwrap_or(0)]
+    }
+}
+
+/// Content with `changes` changes in one week; none gives an empty trial.
+pub fn content(seed: u64, changes: usize, paper: Paper) -> ReportContent {
+    let mut random = Seeded(seed);
+    let listed = change_list(&mut random, changes);
+    let added = count(&listed, Action::Added) + count(&listed, Action::MovedIn);
+    let removed = count(&listed, Action::Removed) + count(&listed, Action::MovedOut);
+    let start = if changes == 0 { 0 } else { removed + 4 * changes as u64 };
+    let balance = Balance {
+        present_at_start: start,
+        found: 0,
+        added: count(&listed, Action::Added),
+        moved_in: count(&listed, Action::MovedIn),
+        moved_out: count(&listed, Action::MovedOut),
+        removed: count(&listed, Action::Removed),
+        changed: count(&listed, Action::Changed),
+        present_at_end: start + added - removed,
+        bytes_at_start: start * 912_345,
+        bytes_at_end: start * 912_345 + added * 1_204_551,
+    };
+    let present = balance.present_at_end;
+    let thumbnails = pictures(&listed, &mut random);
+    let findings = findings(&listed, &thumbnails);
+    ReportContent {
+        report_id: "6f1d7c1e-8f35-5a56-9f0e-5d3f3b1f9f4a".to_owned(),
+        trial: Trial { id: "ACME-101".to_owned(), title: "Cardiology device study, first in human".to_owned() },
+        period: period(),
+        edition: Edition {
+            zone: "Europe/Berlin".to_owned(),
+            language: "en".to_owned(),
+            paper,
+            audience: "team".to_owned(),
+        },
+        cut: Cut { at: period().to_utc, log_hash: hex::encode(Sha256::digest(seed.to_be_bytes())), complete: true },
+        observed_since: None,
+        balance,
+        attention: attention(&findings),
+        by_whom: by_whom(&listed),
+        expected: (changes > 1).then(|| expected(changes as u64)),
+        analysis: AnalysisCounts {
+            analysed: present - present.min(7),
+            unreadable: present.min(7) - present.min(2),
+            waiting: present.min(2),
+            of: present,
+        },
+        weeks: weeks(&mut random, changes, &listed),
+        by_kind: breakdown(&mut random, &KINDS, present, added, removed),
+        by_site: breakdown(&mut random, &SITES, present, added, removed),
+        by_status: breakdown(&mut random, &STATUSES, present, added, removed),
+        image_quality: (present > 1).then(|| quality(present)),
+        findings,
+        findings_omitted: 0,
+        thumbnails,
+        thumbnails_omitted: if changes > 100 { 37 } else { 0 },
+        duplicates: duplicates(changes),
+        changes: listed,
+        changes_omitted: 0,
+        manifest: Manifest {
+            projection: "document-changes 1".to_owned(),
+            template: crate::pdf::TEMPLATE_VERSION.to_owned(),
+            renderer: crate::pdf::RENDERER_VERSION.to_owned(),
+            fonts: crate::pdf::FONTS_VERSION.to_owned(),
+            tz_data: "2025b".to_owned(),
+            analysis: "analysis 1".to_owned(),
+        },
+    }
+}
+
+const FIRST: Date = date(2026, 11, 16);
+
+fn period() -> Period {
+    // Berlin keeps UTC+1 in November; a sample needs no zone data.
+    let midnight = |day: Date| {
+        TimeZone::fixed(jiff::tz::offset(1)).to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::UNIX_EPOCH)
+    };
+    let to = FIRST.saturating_add(7.days());
+    Period { from: FIRST, to, from_utc: midnight(FIRST), to_utc: midnight(to), so_far: false }
+}
+
+fn count(changes: &[Change], action: Action) -> u64 {
+    changes.iter().filter(|change| change.action == action).count() as u64
+}
+
+fn file_name(random: &mut Seeded, i: usize, site: &str, kind: &str) -> String {
+    if i == 3 {
+        return format!("{}.pdf", "x".repeat(296));
+    }
+    if i > 3 && i.is_multiple_of(5) && i / 5 <= HOSTILE_NAMES.len() {
+        return HOSTILE_NAMES[i / 5 - 1].to_owned();
+    }
+    let ending = match kind {
+        "site-photograph" => "jpg",
+        "lab-table" | "temperature-log" => "csv",
+        "monitoring-note" => "txt",
+        _ => "pdf",
+    };
+    format!("{site}_{kind}_visit-{:02}_{:04}.{ending}", 1 + random.below(12), i)
+}
+
+fn change_list(random: &mut Seeded, changes: usize) -> Vec<Change> {
+    let week_seconds = 7 * 86_400;
+    (0..changes)
+        .map(|i| {
+            let action = match (i, random.below(20)) {
+                (0, _) | (_, 0..13) => Action::Added,
+                (_, 13..17) => Action::Changed,
+                (_, 17..19) => Action::Removed,
+                (_, _) => Action::MovedIn,
+            };
+            let (site, kind) = (random.pick(&SITES), random.pick(&KINDS));
+            let edited = action == Action::Changed;
+            let properties: &[&str] = if edited { &["Status", "DocumentDate"] } else { &[] };
+            let explained = edited || action == Action::Removed;
+            let offset = i64::try_from((i as u64 * 1_000 + 500) * week_seconds / (changes as u64 * 1_000)).unwrap_or(0);
+            Change {
+                action,
+                file_name: file_name(random, i, site, kind),
+                site: (i % 11 != 10).then(|| site.to_owned()),
+                kind: Some(kind.to_owned()),
+                at: period().from_utc.saturating_add(offset.seconds()).unwrap_or(period().from_utc),
+                by: random.pick(&PEOPLE).to_owned(),
+                reason: explained.then(|| random.pick(&REASONS).to_owned()),
+                properties: properties.iter().map(|&name| name.to_owned()).collect(),
+            }
+        })
+        .collect()
+}
+
+fn pictures(changes: &[Change], random: &mut Seeded) -> Vec<Thumbnail> {
+    let pictured = changes.iter().filter(|change| change.action == Action::Added).step_by(4).take(40);
+    pictured
+        .enumerate()
+        .map(|(i, change)| {
+            let upright = random.below(4) == 0;
+            let (width_px, height_px) = if upright { (240, 320) } else { (320, 240) };
+            Thumbnail {
+                sha256: hex::encode(Sha256::digest(format!("picture {}", i % 8))),
+                width_px,
+                height_px,
+                file_name: change.file_name.clone(),
+                site: change.site.clone(),
+                new: true,
+                flags: if i % 5 == 1 { vec!["blurred".to_owned()] } else { Vec::new() },
+            }
+        })
+        .collect()
+}
+
+fn findings(changes: &[Change], thumbnails: &[Thumbnail]) -> Vec<Finding> {
+    const KNOWN: [(&str, &str); 5] = [
+        ("truncated", "The file ends before the picture does."),
+        ("blurred", "The picture is blurred: sharpness is below the limit."),
+        ("ragged_table", "Rows of the table have different numbers of cells."),
+        ("md5_mismatch", "The stored MD5 does not match the file."),
+        ("too_dark", "The picture is too dark to be read."),
+    ];
+    let wanted = changes.len() / 12 + usize::from(changes.len() > 3);
+    let concerned = changes.iter().filter(|change| change.action == Action::Added).step_by(3).take(wanted.min(60));
+    concerned
+        .enumerate()
+        .map(|(i, change)| Finding {
+            code: KNOWN[i % 5].0.to_owned(),
+            sentence: KNOWN[i % 5].1.to_owned(),
+            severity: if i % 5 == 4 { Severity::Notice } else { Severity::Problem },
+            file_name: change.file_name.clone(),
+            site: change.site.clone(),
+            since: change.at,
+            thumbnail: (i % 5 == 1 && !thumbnails.is_empty()).then(|| i % thumbnails.len()),
+        })
+        .collect()
+}
+
+fn attention(findings: &[Finding]) -> Vec<Attention> {
+    let grave = findings.iter().filter(|finding| finding.severity == Severity::Problem);
+    grave
+        .enumerate()
+        .map(|(i, finding)| Attention {
+            title: match finding.code.as_str() {
+                "truncated" => "Truncated image",
+                "blurred" => "Blurred image",
+                "ragged_table" => "Ragged table",
+                _ => "MD5 differs",
+            }
+            .to_owned(),
+            reason: finding.sentence.clone(),
+            file_name: finding.file_name.clone(),
+            site: finding.site.clone(),
+            age_days: u32::try_from(i).unwrap_or(0) * 3 % 17,
+            link: (i % 2 == 0).then(|| format!("https://trialbrief.example/documents/{i:024x}")),
+        })
+        .collect()
+}
+
+fn expected(changes: u64) -> Expected {
+    let item = |i: u64| OverdueItem {
+        kind: KINDS[usize::try_from(i).unwrap_or(0) % KINDS.len()].to_owned(),
+        site: Some(SITES[usize::try_from(i).unwrap_or(0) % SITES.len()].to_owned()),
+        due: FIRST.saturating_sub(i64::try_from(5 * i).unwrap_or(0).days()),
+        days_overdue: u32::try_from(7 + 5 * i).unwrap_or(7),
+    };
+    Expected { expected: changes, present: changes - changes / 30 - 2, overdue: 2, items: vec![item(1), item(0)] }
+}
+
+fn weeks(random: &mut Seeded, changes: usize, listed: &[Change]) -> Vec<Week> {
+    let per_week = changes as u64;
+    (0..12_i64)
+        .map(|i| {
+            let from = FIRST.saturating_sub((7 * (11 - i)).days());
+            let last = i == 11;
+            let observed = i > 1 || changes == 0;
+            let mut figure = |share: u64, now: u64| match (last, observed) {
+                (true, _) => now,
+                (false, false) => 0,
+                (false, true) => random.below(per_week * share / 100 + u64::from(per_week > 0)),
+            };
+            let added = figure(90, count(listed, Action::Added) + count(listed, Action::MovedIn));
+            let changed = figure(40, count(listed, Action::Changed));
+            let removed = figure(20, count(listed, Action::Removed));
+            Week { from, added, changed, removed, observed }
+        })
+        .collect()
+}
+
+/// Splits the totals over the codes so that each column's sum is right.
+fn breakdown(random: &mut Seeded, codes: &[&str], present: u64, added: u64, removed: u64) -> Vec<Breakdown> {
+    let mut rows: Vec<Breakdown> = codes
+        .iter()
+        .map(|code| Breakdown { code: (*code).to_owned(), count: 0, bytes: 0, added: 0, removed: 0, flagged: 0 })
+        .collect();
+    let n = codes.len() as u64;
+    let mut row = || usize::try_from(random.below(n).min(random.below(n))).unwrap_or(0);
+    for _ in 0..present {
+        let i = row();
+        rows[i].count += 1;
+        rows[i].bytes += 912_345;
+    }
+    for _ in 0..added {
+        rows[row()].added += 1;
+    }
+    for _ in 0..removed {
+        rows[row()].removed += 1;
+    }
+    rows.retain(|row| row.count + row.added + row.removed > 0);
+    rows.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.code.cmp(&b.code)));
+    for row in rows.iter_mut().take(2) {
+        row.flagged = row.count / 40;
+    }
+    rows
+}
+
+fn quality(present: u64) -> ImageQuality {
+    let images = present.div_ceil(3);
+    let analysed = images - (images / 2).min(2);
+    ImageQuality {
+        images,
+        images_analysed: analysed,
+        luminance_mean_milli: 131_270,
+        contrast_mean_milli: 52_410,
+        sharpness_mean_milli: 412_530,
+        clipped_shadows_mean_ppm: 12_480,
+        clipped_highlights_mean_ppm: 21_020,
+        megapixels_mean_milli: 1_920,
+        blurred: 9.min(analysed / 2),
+        too_dark: 3.min(analysed / 4),
+        too_bright: 1.min(analysed / 8),
+    }
+}
+
+fn duplicates(changes: usize) -> Vec<DuplicateGroup> {
+    if changes < 10 {
+        return Vec::new();
+    }
+    let file = |name: &str, site: &str| DuplicateFile { file_name: name.to_owned(), site: Some(site.to_owned()) };
+    vec![DuplicateGroup {
+        sha256: hex::encode(Sha256::digest(b"duplicate")),
+        bytes_each: 2_482_113,
+        files: vec![file("consent-form_0042.pdf", "DE-01"), file("consent-form_0042 (copy).pdf", "DE-04")],
+    }]
+}
+
+/// Thumbnails for a content: each hash gets the JPEG that `paint` makes for its number.
+pub fn thumbnails(content: &ReportContent, paint: impl Fn(u32, u32, usize) -> Vec<u8>) -> Thumbnails {
+    let mut made: Thumbnails = BTreeMap::new();
+    for (i, thumbnail) in content.thumbnails.iter().enumerate() {
+        made.entry(thumbnail.sha256.clone()).or_insert_with(|| paint(thumbnail.width_px, thumbnail.height_px, i));
+    }
+    made
+}
