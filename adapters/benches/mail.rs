@@ -21,7 +21,10 @@ fn main() {
         let size = mail.whole().len();
         let smtp = over_smtp(&mail);
         let tcp = over_tcp(&mail);
-        println!("{name}: {smtp:.0} messages/s by SMTP ({size} bytes each), {tcp:.0}/s by TCP alone; ratio {:.2}", smtp / tcp);
+        println!(
+            "{name}: {smtp:.0} messages/s by SMTP ({size} bytes each), {tcp:.0}/s by TCP alone; ratio {:.2}",
+            smtp / tcp
+        );
     }
 }
 
@@ -58,9 +61,7 @@ fn over_tcp(mail: &Mail) -> f64 {
     let (mut sink, whole) = (listener.accept().unwrap().0, mail.whole());
     sink.set_nodelay(true).unwrap();
     let mut read = vec![0; whole.len()];
-    thread::spawn(move || {
-        while sink.read_exact(&mut read).is_ok() && sink.write_all(b"\n").is_ok() {}
-    });
+    thread::spawn(move || while sink.read_exact(&mut read).is_ok() && sink.write_all(b"\n").is_ok() {});
     rate(|| {
         stream.write_all(&whole).unwrap();
         stream.read_exact(&mut [0]).unwrap();

@@ -40,15 +40,19 @@ pub fn open(url: &str, clock: &Clock) -> Result<Arc<dyn Mailer>> {
         _ => Err(crate::unknown_scheme(
             "mail",
             url,
-            &["outbox:<directory>", "smtp://<user>:<password>@<host>:<port>", "smtps://<user>:<password>@<host>:<port>"],
+            &[
+                "outbox:<directory>",
+                "smtp://<user>:<password>@<host>:<port>",
+                "smtps://<user>:<password>@<host>:<port>",
+            ],
         )),
     }
 }
 
 /// Checks id and envelope before anything is sent: what could end a line or a command is never passed on.
 fn envelope(mail: &Mail) -> std::result::Result<(Address, Address), NotSent> {
-    let id_is_fine = (1..=128).contains(&mail.id.len())
-        && mail.id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    let id_is_fine =
+        (1..=128).contains(&mail.id.len()) && mail.id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     if !id_is_fine {
         return Err(NotSent::Never("the id of the mail is not 1 to 128 of A-Z, a-z, 0-9, '.', '_', '-'".to_owned()));
     }
@@ -57,7 +61,8 @@ fn envelope(mail: &Mail) -> std::result::Result<(Address, Address), NotSent> {
 
 fn address(whose: &str, text: &str) -> std::result::Result<Address, NotSent> {
     // Quoted local parts may hold spaces and brackets by RFC 5321; nobody has one, and they would need care everywhere.
-    let is_plain = text.len() <= 254 && !text.chars().any(|c| c.is_control() || c.is_whitespace() || "<>\"\\".contains(c));
+    let is_plain =
+        text.len() <= 254 && !text.chars().any(|c| c.is_control() || c.is_whitespace() || "<>\"\\".contains(c));
     is_plain
         .then(|| text.parse().ok())
         .flatten()

@@ -111,7 +111,7 @@ pub(crate) struct Database {
     jobs: Option<Sender<Job>>,
     writer: Option<JoinHandle<()>>,
     readers: Arc<Readers>,
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl Database {
@@ -357,15 +357,24 @@ fn sync_directory(path: &Path) -> Result<()> {
     path.parent().map_or(Ok(()), |parent| File::open(parent).and_then(|parent| parent.sync_all())).map_err(failed)
 }
 
-/// Keeps other programs out for as long as the file handle lives.
-fn lock(path: &Path) -> Result<File> {
+/// Keeps other programs out while it lives.
+struct FileLock(File);
+
+impl Drop for FileLock {
+    /// Closing the file is not enough: a child being started holds a copy of the handle for a moment.
+    fn drop(&mut self) {
+        drop(self.0.unlock());
+    }
+}
+
+fn lock(path: &Path) -> Result<FileLock> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let name = PathBuf::from(name);
     let failed = |e: std::io::Error| Error::Unavailable(format!("cannot lock {}: {e}", name.display()));
     let file = File::options().create(true).truncate(false).write(true).open(&name).map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(FileLock(file)),
         Err(TryLockError::WouldBlock) => Err(Error::Unavailable(format!(
             "{} is in use by another program (it holds {}): stop that program, or give this one another file",
             path.display(),
@@ -403,7 +412,10 @@ fn check_kind(connection: &Connection, kind: &Kind) -> Outcome<bool> {
         return if (1..=kind.version).contains(&version) {
             Ok(false)
         } else {
-            Err(Error::Rejected(format!("has layout {version}, and this program knows layouts up to {}", kind.version)))?
+            Err(Error::Rejected(format!(
+                "has layout {version}, and this program knows layouts up to {}",
+                kind.version
+            )))?
         };
     }
     if mark == 0 && (tables == 0 || kind.adopts) {

@@ -7,7 +7,7 @@ use domain::aggregate::Aggregate;
 use domain::id::Id;
 use ports::{Cause, Clock, EventLog, Position};
 
-use crate::cqrs::{CommandLog, Failure, Receipt, load};
+use crate::cqrs::{CommandLog, Failure, Receipt, Root, load};
 use crate::error::Error;
 
 /// How often a command is decided again when somebody else wrote to its stream meanwhile.
@@ -60,7 +60,8 @@ impl Sender {
         let receipt = Arc::new(Mutex::new(Receipt::default()));
         let store = CommandLog { log: &self.log, clock: &self.clock, cause, receipt: Arc::clone(&receipt) };
         let stream = id.stream();
-        match CqrsFramework::new(store, vec![], ()).execute(&stream, command).await {
+        let framework: CqrsFramework<Root<A>, _> = CqrsFramework::new(store, vec![], ());
+        match framework.execute(&stream, command).await {
             Ok(()) => Ok(*receipt.lock().unwrap_or_else(PoisonError::into_inner)),
             Err(AggregateError::UserError(refusal)) => Err(Error::Refused(refusal)),
             Err(AggregateError::AggregateConflict) => Err(ports::Error::Conflict(format!("{stream} moved")).into()),

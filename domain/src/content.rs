@@ -152,10 +152,7 @@ impl Aggregate for ContentState {
                 *self = Self { algorithm: Some(*algorithm), file_was_missing: false };
             }
             Event::ContentUnreadable { algorithm, finding, .. } => {
-                *self = Self {
-                    algorithm: Some(*algorithm),
-                    file_was_missing: *finding == FindingCode::FileMissing,
-                };
+                *self = Self { algorithm: Some(*algorithm), file_was_missing: *finding == FindingCode::FileMissing };
             }
         }
     }

@@ -5,7 +5,7 @@ use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
 use crate::aggregate::{self, Aggregate, RefusalKind};
-use crate::id::{Id, TrialId};
+use crate::id::{Id, TrialId, UserId};
 use crate::sealed::Sealed;
 
 #[cfg(test)]
@@ -29,6 +29,8 @@ pub enum Command {
     Set {
         /// The trial.
         trial: TrialId,
+        /// Who asks: the founder, where it is opened by this.
+        by: UserId,
         /// Its title.
         title: Sealed,
         /// How reports are sent.
@@ -54,6 +56,8 @@ pub enum Event {
     TrialOpened {
         /// The trial.
         trial: TrialId,
+        /// Its first coordinator.
+        founder: UserId,
         /// Its title.
         title: Sealed,
         /// How reports are sent.
@@ -120,6 +124,8 @@ pub enum Trial {
     Unknown,
     /// Open or closed.
     Known {
+        /// Its first coordinator.
+        founder: UserId,
         /// Its title.
         title: Sealed,
         /// How reports are sent.
@@ -145,8 +151,8 @@ impl Aggregate for Trial {
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
         match (self, command) {
-            (Self::Unknown, Command::Set { trial, title, enclosure }) => {
-                Ok(vec![Event::TrialOpened { trial, title, enclosure }])
+            (Self::Unknown, Command::Set { trial, by, title, enclosure }) => {
+                Ok(vec![Event::TrialOpened { trial, founder: by, title, enclosure }])
             }
             (Self::Unknown, Command::Close { .. } | Command::Reopen { .. }) => Err(Refusal::NotOpened),
             (Self::Known { open: false, .. }, Command::Set { .. }) => Err(Refusal::Closed),
@@ -165,8 +171,9 @@ impl Aggregate for Trial {
 
     fn apply(&mut self, event: &Event) {
         match event {
-            Event::TrialOpened { title, enclosure, .. } => {
-                *self = Self::Known { title: title.clone(), enclosure: *enclosure, open: true };
+            Event::TrialOpened { founder, title, enclosure, .. } => {
+                let (founder, title) = (founder.clone(), title.clone());
+                *self = Self::Known { founder, title, enclosure: *enclosure, open: true };
             }
             Event::TrialSettingsChanged { title: new, enclosure: chosen } => {
                 if let Self::Known { title, enclosure, .. } = self {

@@ -32,7 +32,7 @@ fn header(disposition: &'static str, filename: &str) -> HeaderValue {
     let name = cut(&safe(filename), LONGEST_NAME);
     let fallback = cut(&ascii(&name), LONGEST_FALLBACK);
     let value = format!("{disposition}; filename=\"{fallback}\"; filename*=UTF-8''{}", extended(&name));
-    HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static(disposition))
+    HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static(disposition))
 }
 
 /// The name without what a file system, a header or a reader could trip over.

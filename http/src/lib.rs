@@ -3,10 +3,13 @@
 //! A route takes its input by the extractors of this crate, so that every refusal is one problem document (RFC 9457)
 //! that names the field, and gives its output by [`Answer`], [`Created`] or [`Page`].
 
+mod access;
 mod answer;
 mod caller;
 mod content_disposition;
+pub mod document;
 mod json;
+mod keys;
 mod page;
 mod path;
 mod precondition;
@@ -14,10 +17,12 @@ mod problem;
 mod query;
 pub mod sign_in;
 
+pub use access::Access;
 pub use answer::{Answer, Created, Written, after_token, parse_after};
 pub use caller::{Caller, SignIn};
 pub use content_disposition::{attachment, inline};
 pub use json::{BODY_LIMIT_BYTES, Json};
+pub use keys::Keys;
 pub use page::{Cursor, Limit, Page, Paging};
 pub use path::Path;
 pub use precondition::{After, ETag, IfMatch, IfNoneMatch, etag};

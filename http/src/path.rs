@@ -8,6 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::Problem;
 
+#[cfg(test)]
+mod tests;
+
 /// The named parts of the path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Path<T>(pub T);

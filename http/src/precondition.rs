@@ -31,7 +31,7 @@ impl ETag {
     /// As a header.
     #[must_use]
     pub fn header(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static("\"\""))
+        HeaderValue::from_str(&self.0).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
     }
 
     /// The answer 304 that names this version.

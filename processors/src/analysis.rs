@@ -22,6 +22,7 @@ mod thumbnail;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::io::{self, Read};
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
@@ -129,7 +130,9 @@ pub type Outcome = Result<Analysis, Unreadable>;
 /// # Errors
 /// Only if `bytes` fails to be read. All that is wrong with the file itself is an [`Outcome`].
 pub fn analyse(bytes: &mut dyn Read, declared: &Declared, limits: &Limits) -> io::Result<Outcome> {
-    let deadline = Deadline::after(limits.time);
+    let waited = Cell::new(Duration::ZERO);
+    let deadline = Deadline { started: now(), time: limits.time, waited: &waited };
+    let bytes = &mut Waiting { reader: bytes, waited: &waited };
     let mut prefix = vec![0; detect::PREFIX_BYTES];
     let length = read_up_to(bytes, &mut prefix)?;
     prefix.truncate(length);
@@ -165,7 +168,7 @@ fn read_as(
     rest: &mut dyn Read,
     declared: &Declared,
     limits: &Limits,
-    deadline: Deadline,
+    deadline: Deadline<'_>,
 ) -> Result<Analysis, Stop> {
     match kind {
         Kind::Jpeg => jpeg::analyse(&read_whole(prefix, rest, limits)?, limits, deadline),
@@ -234,27 +237,39 @@ impl Stop {
 /// When an analysis must have ended. Looked at between two steps; what does not come back from a step is ended from
 /// outside, see [`isolated`].
 #[derive(Clone, Copy, Debug)]
-struct Deadline {
+struct Deadline<'a> {
     started: Instant,
     time: Duration,
+    waited: &'a Cell<Duration>,
 }
 
-impl Deadline {
-    #[expect(clippy::disallowed_methods, reason = "a limit on computing time, not a time that is recorded")]
-    fn after(time: Duration) -> Self {
-        Self { started: Instant::now(), time }
-    }
-
+impl Deadline<'_> {
     fn check(self) -> Result<(), Stop> {
-        if self.started.elapsed() > self.time {
-            return Err(too_slow(self.time));
+        if self.started.elapsed().saturating_sub(self.waited.get()) > self.time {
+            return Err(Stop::found(FindingCode::TooSlow, too_slow_detail(self.time)));
         }
         Ok(())
     }
 }
 
-fn too_slow(time: Duration) -> Stop {
-    Stop::found(FindingCode::TooSlow, too_slow_detail(time))
+/// A source whose time is not the analysis's.
+struct Waiting<'a> {
+    reader: &'a mut dyn Read,
+    waited: &'a Cell<Duration>,
+}
+
+impl Read for Waiting<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let started = now();
+        let result = self.reader.read(buffer);
+        self.waited.set(self.waited.get() + started.elapsed());
+        result
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a limit on computing time, not a time that is recorded")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn too_slow_detail(time: Duration) -> String {

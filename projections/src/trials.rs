@@ -109,7 +109,7 @@ async fn fold_trial(event: &trial::Event, recorded: &Recorded, draft: &mut Draft
     let known = draft.get::<TrialNow>(recorded.stream_id()).await?.map(|TrialNow(now)| now);
     let stamp = recorded.stamp;
     let now = match (event, known) {
-        (TrialEvent::TrialOpened { trial, title, enclosure }, _) => {
+        (TrialEvent::TrialOpened { trial, title, enclosure, .. }, _) => {
             TrialSettings { trial: trial.clone(), title: title.clone(), enclosure: *enclosure, open: true, stamp }
         }
         (TrialEvent::TrialSettingsChanged { title, enclosure }, Some(known)) => {

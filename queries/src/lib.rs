@@ -1,1 +1,98 @@
-//! What one may ask Trialbrief to tell: one file per question with its route.
+//! What one may ask Trialbrief to tell: one file per question, with its method and its route.
+//!
+//! A query reads views, streams and files, and writes nothing.
+
+mod download_document;
+mod find_document;
+mod list_documents;
+mod report_content;
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use http::{Access, Keys};
+use ports::{Clock, Directory, DocumentStore, EventFeed, EventLog, FileBody, FileStore, KeyRing, ViewStore};
+use projections::Views;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use report_content::Prepared;
+
+/// What queries read.
+#[derive(Clone)]
+pub struct Queries {
+    /// The views.
+    pub views: Views,
+    /// Opens what is sealed.
+    pub keys: Keys,
+    /// Who may see what.
+    pub access: Access,
+    /// The whole log.
+    pub feed: Arc<dyn EventFeed>,
+    log: Arc<dyn EventLog>,
+    documents: Arc<dyn DocumentStore>,
+    originals: Arc<dyn FileStore>,
+    derived: Arc<dyn FileStore>,
+    directory: Arc<dyn Directory>,
+    clock: Clock,
+    settings: Arc<Settings>,
+}
+
+/// What is configured about queries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Logical name of the bucket in `FileLocation`.
+    pub bucket: String,
+    /// Where people reach the product, without a slash at the end.
+    pub base_url: String,
+}
+
+impl Queries {
+    /// Queries over these ports.
+    #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "a constructor takes the ports it uses, by name")]
+    pub fn new(
+        views: Arc<dyn ViewStore>,
+        log: Arc<dyn EventLog>,
+        feed: Arc<dyn EventFeed>,
+        documents: Arc<dyn DocumentStore>,
+        originals: Arc<dyn FileStore>,
+        derived: Arc<dyn FileStore>,
+        directory: Arc<dyn Directory>,
+        keys: Arc<dyn KeyRing>,
+        clock: Clock,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            views: Views::new(views),
+            keys: Keys::new(keys),
+            access: Access::new(Arc::clone(&log)),
+            feed,
+            log,
+            documents,
+            originals,
+            derived,
+            directory,
+            clock,
+            settings: Arc::new(settings),
+        }
+    }
+}
+
+/// A small file in one piece.
+///
+/// # Errors
+/// `Unavailable` where the stream breaks.
+pub async fn collect(body: FileBody) -> ports::Result<Vec<u8>> {
+    body.stream
+        .try_fold(Vec::new(), |mut bytes, chunk| async move {
+            bytes.extend_from_slice(&chunk);
+            Ok(bytes)
+        })
+        .await
+        .map_err(|e| ports::Error::Unavailable(format!("a file: {e}")))
+}
+
+/// The routes of all queries, with their documentation.
+pub fn routes() -> OpenApiRouter<Queries> {
+    OpenApiRouter::new()
+}

@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, changes, paper) in [
         ("empty-a4", 0, Paper::A4),
         ("one-letter", 1, Paper::Letter),
+        ("thirty-a4", 30, Paper::A4),
         ("three-hundred-a4", 300, Paper::A4),
         ("three-hundred-letter", 300, Paper::Letter),
     ] {

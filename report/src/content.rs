@@ -154,10 +154,7 @@ pub struct Balance {
 impl Balance {
     /// What the sum gives; a report whose balance does not hold is refused by [`crate::pdf::render`].
     pub fn expected_at_end(&self) -> i128 {
-        i128::from(self.present_at_start)
-            + i128::from(self.found)
-            + i128::from(self.added)
-            + i128::from(self.moved_in)
+        i128::from(self.present_at_start) + i128::from(self.found) + i128::from(self.added) + i128::from(self.moved_in)
             - i128::from(self.moved_out)
             - i128::from(self.removed)
     }

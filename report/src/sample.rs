@@ -179,7 +179,7 @@ fn change_list(random: &mut Seeded, changes: usize) -> Vec<Change> {
                 file_name: file_name(random, i, site, kind),
                 site: (i % 11 != 10).then(|| site.to_owned()),
                 kind: Some(kind.to_owned()),
-                at: period().from_utc.saturating_add(offset.seconds()).unwrap_or(period().from_utc),
+                at: period().from_utc.saturating_add(offset.seconds()).unwrap_or_else(|_| period().from_utc),
                 by: random.pick(&PEOPLE).to_owned(),
                 reason: explained.then(|| random.pick(&REASONS).to_owned()),
                 properties: properties.iter().map(|&name| name.to_owned()).collect(),

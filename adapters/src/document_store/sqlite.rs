@@ -48,9 +48,8 @@ impl SqliteDocumentStore {
     async fn write(&self, work: impl FnOnce(&Connection) -> Outcome<()> + Send + 'static) -> Result<()> {
         let (clock, bell) = (self.clock.clone(), self.bell.clone());
         let timed = move |connection: &Connection| {
-            let set = |now: Option<i64>| {
-                connection.prepare_cached("UPDATE trialbrief_clock SET now = ?1")?.execute([now])
-            };
+            let set =
+                |now: Option<i64>| connection.prepare_cached("UPDATE trialbrief_clock SET now = ?1")?.execute([now]);
             set(Some(clock.now().as_microsecond()))?;
             work(connection)?;
             set(None)?;
@@ -177,7 +176,8 @@ impl DocumentStore for SqliteDocumentStore {
     async fn changed(&self) {
         let mut bell = self.bell.subscribe();
         loop {
-            let behind = self.database.read(|c| Ok(acknowledged(c)?.unwrap_or_default().order < newest(c)?.order)).await;
+            let behind =
+                self.database.read(|c| Ok(acknowledged(c)?.unwrap_or_default().order < newest(c)?.order)).await;
             // An error is for whoever reads the changes.
             if behind.unwrap_or(true) {
                 return;
@@ -207,7 +207,9 @@ struct Span {
 
 /// Fixes the end of a stream in the writer: a change that comes later cannot get a time before `now`.
 fn begin(connection: &Connection, now: Timestamp) -> Outcome<Telling> {
-    connection.prepare_cached("UPDATE trialbrief_clock SET last = ?1 WHERE last < ?1")?.execute([now.as_microsecond()])?;
+    connection
+        .prepare_cached("UPDATE trialbrief_clock SET last = ?1 WHERE last < ?1")?
+        .execute([now.as_microsecond()])?;
     let newest = newest(connection)?;
     let acknowledged = acknowledged(connection)?;
     let after = acknowledged.map_or(0, |acknowledged| acknowledged.order);
@@ -243,8 +245,11 @@ fn read_page(connection: &Connection, mut span: Span) -> Outcome<(Vec<Change>, T
 fn change(row: &Row<'_>, epoch: u64) -> Outcome<Change> {
     let token = ChangeToken { epoch, order: row.get(0)? };
     let id: String = row.get(1)?;
-    let at = Timestamp::from_microsecond(row.get(2)?).map_err(|e| Error::Corrupt(format!("change {}: {e}", token.order)))?;
-    let side = |column| row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?.map(|text| record(&id, text)).transpose();
+    let at =
+        Timestamp::from_microsecond(row.get(2)?).map_err(|e| Error::Corrupt(format!("change {}: {e}", token.order)))?;
+    let side = |column| {
+        row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?.map(|text| record(&id, text)).transpose()
+    };
     let (before, after): (Outcome<_>, Outcome<_>) = (side(3), side(4));
     Ok(Change::Seen { before: before?, after: after?, id, token, at, place: place(token) })
 }

@@ -13,8 +13,7 @@ use uuid::Uuid;
 use super::check_append;
 use crate::sqlite::{Database, Kind, Outcome};
 
-const KIND: Kind =
-    Kind { name: "event log", mark: *b"TbEv", version: 1, durable: true, adopts: false, secret: false };
+const KIND: Kind = Kind { name: "event log", mark: *b"TbEv", version: 1, durable: true, adopts: false, secret: false };
 
 /// Stream names are kept once: an event names its stream by number.
 const SCHEMA: &str = "
@@ -90,7 +89,8 @@ impl EventLog for SqliteEventLog {
         self.database
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(READ_STREAM)?;
-                let events = statement.query_map(params![stream, from], stored_event)?.collect::<rusqlite::Result<_>>()?;
+                let events =
+                    statement.query_map(params![stream, from], stored_event)?.collect::<rusqlite::Result<_>>()?;
                 Ok(events)
             })
             .await
@@ -158,14 +158,13 @@ fn append(connection: &Connection, stream: &str, expected: Expected, events: &[N
         return Ok(position);
     }
     if next != length {
-        let stands = length.checked_sub(1).map_or_else(|| "does not exist".to_owned(), |last| format!("stands at {last}"));
+        let stands =
+            length.checked_sub(1).map_or_else(|| "does not exist".to_owned(), |last| format!("stands at {last}"));
         return Err(Error::Conflict(format!("{stream} {stands}, expected {expected:?}")).into());
     }
     let number = match number {
         Some(number) => number,
-        None => {
-            connection.prepare_cached("INSERT INTO streams (name) VALUES (?1)")?.insert([stream])?
-        }
+        None => connection.prepare_cached("INSERT INTO streams (name) VALUES (?1)")?.insert([stream])?,
     };
     let mut insert = connection.prepare_cached(
         "INSERT INTO events (stream, revision, id, kind, version, data, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -199,7 +198,9 @@ fn read_page(connection: &Connection, mut reading: Reading, of: Categories) -> O
     };
     reading.end = Some(end);
     if reading.after > end {
-        return Err(Error::Corrupt("a reader stands behind the end of the log: it has read another log".to_owned()).into());
+        return Err(
+            Error::Corrupt("a reader stands behind the end of the log: it has read another log".to_owned()).into()
+        );
     }
     if end == 0 {
         reading.told = true;

@@ -199,7 +199,11 @@ fn make_folders(root: &Path, folder: &Path, what: &str) -> Result<()> {
 
 /// Rejects a target that is a folder, or is there under another spelling.
 fn refuse_other_names(target: &Path, what: &str) -> Result<()> {
-    let existing = if fs::symlink_metadata(target).is_ok_and(|found| !found.is_symlink()) { Some(target) } else { target.parent() };
+    let existing = if fs::symlink_metadata(target).is_ok_and(|found| !found.is_symlink()) {
+        Some(target)
+    } else {
+        target.parent()
+    };
     let Some(Ok(real)) = existing.map(Path::canonicalize) else { return Ok(()) };
     if existing != Some(&real) {
         return Err(Error::Rejected(format!("{what}: another key that differs only in case is stored")));
@@ -272,7 +276,8 @@ impl Walk {
                 let mut inside = self.inside(&next)?;
                 inside.sort_unstable_by(|a, b| b.cmp(a));
                 self.ahead.append(&mut inside);
-            } else if let Some(found) = fs::symlink_metadata(self.root.join(&next)).map_or_else(absent, |found| Ok(Some(found)))?
+            } else if let Some(found) =
+                fs::symlink_metadata(self.root.join(&next)).map_or_else(absent, |found| Ok(Some(found)))?
                 && let Ok(key) = FileKey::new(next)
             {
                 let modified = Timestamp::try_from(found.modified()?).map_err(io::Error::other)?;
@@ -284,7 +289,8 @@ impl Walk {
 
     /// The files and folders in a folder that lead to wanted keys.
     fn inside(&self, folder: &str) -> io::Result<Vec<String>> {
-        let Some(entries) = fs::read_dir(self.root.join(folder)).map_or_else(absent, |entries| Ok(Some(entries)))? else {
+        let Some(entries) = fs::read_dir(self.root.join(folder)).map_or_else(absent, |entries| Ok(Some(entries)))?
+        else {
             return Ok(Vec::new());
         };
         let mut inside = Vec::new();
@@ -305,7 +311,9 @@ impl Walk {
 
 /// Runs a call to the file system where it may block.
 async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(call).await.map_err(|e| Error::Unavailable(format!("a call to the file system: {e}")))?
+    tokio::task::spawn_blocking(call)
+        .await
+        .map_err(|e| Error::Unavailable(format!("a call to the file system: {e}")))?
 }
 
 async fn blocking_io<T: Send + 'static>(

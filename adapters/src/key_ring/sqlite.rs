@@ -54,7 +54,8 @@ impl KeyRing for SqliteKeyRing {
         let owner = owner.to_owned();
         self.0
             .erase(move |connection| {
-                let sql = "INSERT INTO keys (owner, key) VALUES (?1, NULL) ON CONFLICT (owner) DO UPDATE SET key = NULL";
+                let sql =
+                    "INSERT INTO keys (owner, key) VALUES (?1, NULL) ON CONFLICT (owner) DO UPDATE SET key = NULL";
                 connection.prepare_cached(sql)?.execute([owner])?;
                 Ok(())
             })

@@ -97,7 +97,8 @@ impl Smtp {
 
     /// MAIL, RCPT and DATA.
     async fn begin(&self, connection: &mut AsyncSmtpConnection, letter: &Letter<'_>) -> std::result::Result<(), Stop> {
-        let (mail, recipient) = letter.commands(connection.server_info()).map_err(|why| Stop::Refused(NotSent::Never(why)))?;
+        let (mail, recipient) =
+            letter.commands(connection.server_info()).map_err(|why| Stop::Refused(NotSent::Never(why)))?;
         self.step(connection, mail, Severity::PositiveCompletion).await?;
         self.step(connection, recipient, Severity::PositiveCompletion).await?;
         self.step(connection, commands::Data, Severity::PositiveIntermediate).await

@@ -17,7 +17,8 @@ mod query;
 use query::Query;
 
 /// Not durable: what a power cut takes is folded from the log again, for position and rows go together.
-const KIND: Kind = Kind { name: "view store", mark: *b"TbVw", version: 1, durable: false, adopts: false, secret: false };
+const KIND: Kind =
+    Kind { name: "view store", mark: *b"TbVw", version: 1, durable: false, adopts: false, secret: false };
 
 const SCHEMA: &str = "CREATE TABLE positions (
     projection TEXT PRIMARY KEY, commit_position INTEGER NOT NULL, prepare_position INTEGER NOT NULL
@@ -150,7 +151,9 @@ fn move_position(connection: &Connection, projection: &str, from: Option<Positio
         }
     };
     if moved == 0 {
-        return Err(Error::Conflict(format!("projection {projection:?} stands elsewhere: another program moved it")).into());
+        return Err(
+            Error::Conflict(format!("projection {projection:?} stands elsewhere: another program moved it")).into()
+        );
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! A queue within one process.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -67,7 +66,8 @@ impl Queue {
 impl State {
     /// Puts work whose time has run out back before all that waits, the oldest first.
     fn take_back(&mut self, now: Timestamp) {
-        let mut lapsed: Vec<u64> = self.taken.iter().filter(|(_, held)| held.until <= now).map(|(receipt, _)| *receipt).collect();
+        let mut lapsed: Vec<u64> =
+            self.taken.iter().filter(|(_, held)| held.until <= now).map(|(receipt, _)| *receipt).collect();
         lapsed.sort_unstable();
         for receipt in lapsed.into_iter().rev() {
             if let Some(held) = self.taken.remove(&receipt) {
@@ -87,7 +87,10 @@ impl WorkQueue for InProcess {
                 return Ok(());
             }
             if state.waiting.len() >= MOST_WAITING {
-                return Err(Error::Unavailable(format!("the queue already holds {MOST_WAITING} of {}", work.kind.name())));
+                return Err(Error::Unavailable(format!(
+                    "the queue already holds {MOST_WAITING} of {}",
+                    work.kind.name()
+                )));
             }
             let id: Arc<str> = work.id.as_str().into();
             state.known.insert(Arc::clone(&id));
@@ -110,9 +113,8 @@ impl WorkQueue for InProcess {
     async fn offered(&self, kind: WorkKind) {
         let queue = self.queue(kind);
         loop {
-            let mut rung = pin!(queue.bell.notified());
-            // From here on no bell is missed, whatever is offered after the look below.
-            rung.as_mut().enable();
+            // From its making on it hears every bell, also those before it is awaited.
+            let rung = queue.bell.notified();
             let now = self.clock.now();
             let lapses = {
                 let mut state = queue.state();

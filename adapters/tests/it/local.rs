@@ -148,7 +148,8 @@ async fn taken_work_stays_taken_until_its_time_and_comes_back_first() {
     for id in ["a", "b", "c"] {
         queue.offer(&render(id)).await.unwrap();
     }
-    let [a, b] = [queue.take(WorkKind::Render).await, queue.take(WorkKind::Render).await].map(|taken| taken.unwrap().unwrap());
+    let [a, b] =
+        [queue.take(WorkKind::Render).await, queue.take(WorkKind::Render).await].map(|taken| taken.unwrap().unwrap());
     pass(&clock, SignedDuration::from_secs(59));
     queue.extend(&b).await.unwrap();
     pass(&clock, SignedDuration::from_secs(1));

@@ -1,4 +1,5 @@
 //! Every adapter passes its port's contract suite. What is not in a suite may not be relied on.
+#![expect(clippy::unwrap_used, reason = "allowed in tests by clippy.toml; their helpers need it too")]
 
 mod contracts;
 mod local;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use adapters::{directory, document_store, event_log, key_ring, view_store};
-use ports::{Categories, Clock, Error, EventLog, Expected, Find, Position, Table, Write};
+use ports::{Categories, Clock, Error, Expected, Find, Position, Table, Write};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -111,12 +111,10 @@ fn a_file_of_another_kind_is_refused_and_left_as_it_is() {
     let before = fs::read(&events).unwrap();
     let as_views = view_store::open(&url(&directory, "events.db"), &clock).err().unwrap().to_string();
     assert!(as_views.contains("is no view store") && as_views.contains("marked \"TbEv\""), "{as_views}");
-    assert!(matches!(refusals(&url(&directory, "events.db"))[1..], [
-        Some(Error::Rejected(_)),
-        Some(Error::Rejected(_)),
-        Some(Error::Rejected(_)),
-        Some(Error::Rejected(_))
-    ]));
+    assert!(matches!(
+        refusals(&url(&directory, "events.db"))[1..],
+        [Some(Error::Rejected(_)), Some(Error::Rejected(_)), Some(Error::Rejected(_)), Some(Error::Rejected(_))]
+    ));
 
     let strange = file(&directory, "strange.db");
     Connection::open(&strange).unwrap().execute_batch("CREATE TABLE orders (id)").unwrap();
@@ -166,9 +164,10 @@ async fn one_refused_write_does_not_spoil_those_that_share_its_commit() {
     let streams: Vec<_> = (0..200).map(|i| format!("shared-{}", i / 2)).collect();
     let one = [event("one")];
     let other = [event("other")];
-    let appends = streams.iter().enumerate().map(|(i, stream)| {
-        log.append(stream, Expected::NoStream, if i % 2 == 0 { &one } else { &other })
-    });
+    let appends = streams
+        .iter()
+        .enumerate()
+        .map(|(i, stream)| log.append(stream, Expected::NoStream, if i % 2 == 0 { &one } else { &other }));
     let answers = futures::future::join_all(appends).await;
     for pair in answers.chunks(2) {
         assert!(matches!(pair, [Ok(_), Err(Error::Conflict(_))]), "{pair:?}");

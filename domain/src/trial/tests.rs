@@ -1,14 +1,15 @@
 //! The rules of a trial.
 
 use super::*;
-use crate::given::{given, sealed, trial};
+use crate::given::{given, sealed, trial, user};
 
 fn set(title: &str, enclosure: Enclosure) -> Command {
-    Command::Set { trial: trial(), title: sealed(title), enclosure }
+    Command::Set { trial: trial(), by: user("u2"), title: sealed(title), enclosure }
 }
 
 fn opened() -> Event {
-    Event::TrialOpened { trial: trial(), title: sealed("Heart"), enclosure: Enclosure::Attachment }
+    let (founder, title) = (user("u1"), sealed("Heart"));
+    Event::TrialOpened { trial: trial(), founder, title, enclosure: Enclosure::Attachment }
 }
 
 fn closed() -> Event {
@@ -20,8 +21,10 @@ fn reopened() -> Event {
 }
 
 #[test]
-fn setting_an_unknown_trial_opens_it() {
-    given::<Trial>([]).when(set("Heart", Enclosure::Attachment)).then([opened()]);
+fn who_sets_an_unknown_trial_opens_and_founds_it() {
+    let command =
+        Command::Set { trial: trial(), by: user("u1"), title: sealed("Heart"), enclosure: Enclosure::Attachment };
+    given::<Trial>([]).when(command).then([opened()]);
 }
 
 #[test]
@@ -54,7 +57,13 @@ fn a_trial_is_closed_and_reopened_by_turns() {
     let close = || Command::Close { reason: Some(sealed("Recruitment is over")) };
     let reopen = || Command::Reopen { reason: None };
     given::<Trial>([opened()]).when(reopen()).refused(Refusal::Open);
-    given::<Trial>([opened()]).when(close()).then([closed()]).when(reopen()).then([reopened()]).when(close()).then([closed()]);
+    given::<Trial>([opened()])
+        .when(close())
+        .then([closed()])
+        .when(reopen())
+        .then([reopened()])
+        .when(close())
+        .then([closed()]);
     given::<Trial>([opened(), closed()]).when(close()).refused(Refusal::Closed);
 }
 
@@ -65,7 +74,9 @@ fn what_was_never_opened_is_neither_closed_nor_reopened() {
 }
 
 #[test]
-fn closing_and_reopening_keep_title_and_enclosure() {
-    let state = given::<Trial>([opened(), closed(), reopened()]).state();
-    assert_eq!(state, Trial::Known { title: sealed("Heart"), enclosure: Enclosure::Attachment, open: true });
+fn closing_reopening_and_other_settings_keep_the_rest() {
+    let changed = Event::TrialSettingsChanged { title: sealed("Lung"), enclosure: Enclosure::Link };
+    let state = given::<Trial>([opened(), closed(), reopened(), changed]).state();
+    let expected = Trial::Known { founder: user("u1"), title: sealed("Lung"), enclosure: Enclosure::Link, open: true };
+    assert_eq!(state, expected);
 }

@@ -31,6 +31,16 @@ async fn a_body_that_cannot_be_written_is_no_success() {
     assert_eq!(sent(Created::new("/x", unwritable)).await.0.status, 500);
 }
 
+#[test]
+fn the_documented_answer_has_the_fields_of_resource_and_token() {
+    #[derive(Serialize, ToSchema)]
+    struct Thing {
+        id: String,
+    }
+    let schema = serde_json::to_value(<Written<Thing> as utoipa::PartialSchema>::schema()).unwrap().to_string();
+    assert!(schema.contains("Thing") && schema.contains("after"), "{schema}");
+}
+
 proptest! {
     #[test]
     fn a_token_gives_back_its_position_and_nothing_else_is_one(commit: u64, prepare: u64, other in ".{0,30}") {

@@ -77,8 +77,7 @@ async fn a_query_string_names_its_wrong_field_too() {
         [("trial=A&year=x", "year"), ("year=2026", "trial"), ("trial=A&yaer=1", "yaer"), ("trial=A&trial=B", "trial")]
     {
         let (mut parts, ()) = Request::get(format!("/?{query}")).body(()).unwrap().into_parts();
-        let asked: Result<Query<Asked>, Problem> =
-            Query::from_request_parts(&mut parts, &()).await;
+        let asked: Result<Query<Asked>, Problem> = Query::from_request_parts(&mut parts, &()).await;
         assert_eq!(asked.unwrap_err().document().field.as_deref(), Some(field), "{query}");
     }
 }

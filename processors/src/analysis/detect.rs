@@ -97,7 +97,10 @@ fn is_text(prefix: &[u8]) -> bool {
 
 /// Whether name or media type promise something else than the bytes are.
 pub(super) fn contradicts(declared: &Declared, kind: Kind) -> bool {
-    let promises = [declared.media_type.as_deref().and_then(promised_by_media_type), extension(declared).as_deref().and_then(promised_by_extension)];
+    let promises = [
+        declared.media_type.as_deref().and_then(promised_by_media_type),
+        extension(declared).as_deref().and_then(promised_by_extension),
+    ];
     promises.into_iter().flatten().any(|promise| promise != kind)
 }
 

@@ -39,7 +39,7 @@ pub(super) fn examine(
     pixels: &Pixels,
     format: ImageFormat,
     orientation: Orientation,
-    deadline: Deadline,
+    deadline: Deadline<'_>,
 ) -> Result<Analysis, Stop> {
     deadline.check()?;
     let luminance = Luminance::of(pixels);

@@ -66,7 +66,8 @@ impl Analyser {
     /// If the operating system does not say where the program lies.
     pub fn this_program() -> io::Result<Self> {
         // On Linux this names the running program even after an update has replaced its file.
-        let program = if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { std::env::current_exe()? };
+        let program =
+            if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { std::env::current_exe()? };
         Ok(Self::Isolated { program, arguments: vec![VERB.into()] })
     }
 
@@ -75,7 +76,12 @@ impl Analyser {
     ///
     /// # Errors
     /// If the stream fails or the process cannot be run; see [`AnalyserError`].
-    pub async fn analyse<S, E>(&self, declared: &Declared, limits: &Limits, bytes: &mut S) -> Result<Outcome, AnalyserError<E>>
+    pub async fn analyse<S, E>(
+        &self,
+        declared: &Declared,
+        limits: &Limits,
+        bytes: &mut S,
+    ) -> Result<Outcome, AnalyserError<E>>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
         E: std::error::Error + 'static,
@@ -117,7 +123,8 @@ where
 {
     command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| process(&error))?;
-    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
         return Err(AnalyserError::Process("no pipes".to_owned()));
     };
     let request = Request { declared: declared.clone(), limits: *limits };
@@ -162,7 +169,13 @@ struct Feed {
 }
 
 impl Feed {
-    async fn run<S, E>(&mut self, child: &mut Child, stdin: ChildStdin, request: Bytes, bytes: &mut S) -> Result<End, AnalyserError<E>>
+    async fn run<S, E>(
+        &mut self,
+        child: &mut Child,
+        stdin: ChildStdin,
+        request: Bytes,
+        bytes: &mut S,
+    ) -> Result<End, AnalyserError<E>>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
         E: std::error::Error + 'static,
@@ -178,7 +191,12 @@ impl Feed {
     }
 
     /// Writes the file to the process and closes the pipe; answers whether there was time for it.
-    async fn feed<S, E>(&mut self, mut stdin: ChildStdin, request: Bytes, bytes: &mut S) -> Result<bool, AnalyserError<E>>
+    async fn feed<S, E>(
+        &mut self,
+        mut stdin: ChildStdin,
+        request: Bytes,
+        bytes: &mut S,
+    ) -> Result<bool, AnalyserError<E>>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
         E: std::error::Error + 'static,

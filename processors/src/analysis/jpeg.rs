@@ -16,7 +16,7 @@ use crate::analysis::{Analysis, Deadline, Limits, Stop, admit_image};
 const MAX_SIDE_PX: usize = 65_535;
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 
-pub(super) fn analyse(bytes: &[u8], limits: &Limits, deadline: Deadline) -> Result<Analysis, Stop> {
+pub(super) fn analyse(bytes: &[u8], limits: &Limits, deadline: Deadline<'_>) -> Result<Analysis, Stop> {
     let markers = Markers::read(bytes);
     let Some(frame) = &markers.frame else {
         return Err(incomplete(bytes));
@@ -49,8 +49,7 @@ fn decode(bytes: &[u8], channels: Channels) -> Result<Pixels, Stop> {
         .jpeg_set_out_colorspace(colours);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     let data = decoder.decode().map_err(|error| refused(&error))?;
-    let (width, height) =
-        decoder.dimensions().ok_or_else(|| Stop::found(FindingCode::Undecodable, "no dimensions"))?;
+    let (width, height) = decoder.dimensions().ok_or_else(|| Stop::found(FindingCode::Undecodable, "no dimensions"))?;
     let expected = width * height * channels.count();
     if data.len() != expected {
         return Err(Stop::found(FindingCode::Undecodable, format!("{} bytes of {expected}", data.len())));
@@ -115,7 +114,9 @@ impl<'a> Markers<'a> {
                 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf if markers.frame.is_none() => {
                     markers.frame = Frame::read(marker, segment);
                 }
-                0xda if markers.first_scan == 0 => markers.first_scan = segment.first().map_or(0, |count| usize::from(*count)),
+                0xda if markers.first_scan == 0 => {
+                    markers.first_scan = segment.first().map_or(0, |count| usize::from(*count))
+                }
                 0xe1 if markers.exif.is_none() => markers.exif = segment.strip_prefix(b"Exif\0\0"),
                 _ => {}
             }
@@ -133,7 +134,10 @@ impl<'a> Markers<'a> {
 impl Frame {
     fn read(marker: u8, segment: &[u8]) -> Option<Self> {
         let [_, high_y, low_y, high_x, low_x, count, components @ ..] = segment else { return None };
-        let components = components.chunks_exact(3).take(usize::from(*count)).map(|component| (component[1] >> 4, component[1] & 15));
+        let components = components
+            .chunks_exact(3)
+            .take(usize::from(*count))
+            .map(|component| (component[1] >> 4, component[1] & 15));
         Some(Self {
             width: u16::from_be_bytes([*high_x, *low_x]),
             height: u16::from_be_bytes([*high_y, *low_y]),

@@ -31,9 +31,9 @@ impl Luminance {
         let (width, height) = (pixels.width.div_ceil(block), pixels.height.div_ceil(block));
         let mut levels = Vec::with_capacity(width as usize * height as usize);
         let mut histogram = [[0_u64; 256]; 4];
-        let mut sums = vec![0_u64; width as usize];
+        let mut columns = vec![0_u32; pixels.width as usize];
         let mut line = vec![0_u8; pixels.width as usize];
-        let mut lines_in_block = 0;
+        let mut rows_in_block = 0;
 
         let rows = pixels.data.chunks_exact(pixels.width as usize * pixels.channels.count());
         let last = rows.len().saturating_sub(1);
@@ -43,17 +43,17 @@ impl Luminance {
                 Channels::Rgb => luma(row, &mut line),
             }
             count(&line, &mut histogram);
-            for (sum, part) in sums.iter_mut().zip(line.chunks(block as usize)) {
-                *sum += part.iter().map(|level| u64::from(*level)).sum::<u64>();
+            for (column, level) in columns.iter_mut().zip(&line) {
+                *column += u32::from(*level);
             }
-            lines_in_block += 1;
-            if lines_in_block == block || y == last {
-                levels.extend(sums.iter().enumerate().map(|(x, sum)| {
-                    let columns = block.min(pixels.width - x as u32 * block);
-                    average(*sum, u64::from(columns) * u64::from(lines_in_block))
+            rows_in_block += 1;
+            if rows_in_block == block || y == last {
+                levels.extend(columns.chunks(block as usize).map(|columns| {
+                    let sum: u64 = columns.iter().map(|column| u64::from(*column)).sum();
+                    average(sum, columns.len() as u64 * u64::from(rows_in_block))
                 }));
-                sums.fill(0);
-                lines_in_block = 0;
+                columns.fill(0);
+                rows_in_block = 0;
             }
         }
         Self { histogram: add_up(histogram), reduced: Reduced { width, height, levels } }
@@ -111,8 +111,8 @@ impl Reduced {
         for y in 1..height - 1 {
             let (above, here, below) = (row(y - 1), row(y), row(y + 1));
             for x in 1..width - 1 {
-                let neighbours = i64::from(above[x]) + i64::from(below[x]) + i64::from(here[x - 1]) + i64::from(here[x + 1]);
-                let laplacian = 4 * i64::from(here[x]) - neighbours;
+                let neighbours = [above[x], below[x], here[x - 1], here[x + 1]].map(i64::from);
+                let laplacian = 4 * i64::from(here[x]) - neighbours.iter().sum::<i64>();
                 sum += laplacian;
                 squares += laplacian * laplacian;
             }

@@ -10,7 +10,7 @@ use crate::analysis::image::{self, Channels, MEASURING_BYTES, Pixels};
 use crate::analysis::orientation::Orientation;
 use crate::analysis::{Analysis, Deadline, Limits, Stop, admit_image};
 
-pub(super) fn analyse(bytes: &[u8], limits: &Limits, deadline: Deadline) -> Result<Analysis, Stop> {
+pub(super) fn analyse(bytes: &[u8], limits: &Limits, deadline: Deadline<'_>) -> Result<Analysis, Stop> {
     let mut decoder = Decoder::new(Cursor::new(bytes));
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);

@@ -31,7 +31,7 @@ pub(super) fn analyse<R: Read>(
     mut text: Utf8Chunks<R>,
     sniff: Sniff,
     limits: &Limits,
-    deadline: Deadline,
+    deadline: Deadline<'_>,
 ) -> Result<Analysis, Stop> {
     let Some(first) = text.next()?.map(str::to_owned) else {
         return Ok(text::Count::default().finish(text.encoding()));
@@ -70,7 +70,9 @@ fn delimiter(beginning: &str, complete: bool, sniff: Sniff) -> Option<Delimiter>
         let Some((width, regular)) = most_frequent(&widths) else { continue };
         let plausible = match sniff {
             Sniff::Lenient => width > 1,
-            Sniff::Strict => width > 1 && widths.len() >= 3 && regular * 10 >= widths.len() * 9 && !is_prose(beginning, delimiter),
+            Sniff::Strict => {
+                width > 1 && widths.len() >= 3 && regular * 10 >= widths.len() * 9 && !is_prose(beginning, delimiter)
+            }
         };
         let per_mille = regular * 1000 / widths.len();
         if plausible && best.is_none_or(|(most, widest, _)| (per_mille, width) > (most, widest)) {

@@ -55,7 +55,10 @@ fn content_that_contradicts_name_or_media_type_is_a_finding_and_is_analysed_as_w
     assert_eq!(found.media_type(), "image/png");
     assert!(found.findings.contains(&FindingCode::TypeMismatch));
 
-    let declared = |media_type: &str, name: &str| Declared { media_type: Some(media_type.to_owned()), name: Some(name.to_owned()) };
+    let declared = |media_type: &str, name: &str| Declared {
+        media_type: Some(media_type.to_owned()),
+        name: Some(name.to_owned()),
+    };
     let mismatch = |bytes: &[u8], declared: Declared| {
         let found = analyse(&mut &bytes[..], &declared, &Limits::default()).unwrap().unwrap();
         found.findings.contains(&FindingCode::TypeMismatch)

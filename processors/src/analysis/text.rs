@@ -9,7 +9,11 @@ use crate::analysis::encoding::Utf8Chunks;
 use crate::analysis::{Analysis, Deadline, Limits, Stop};
 
 /// Counts a text of any length. A line above the limit is a finding and counts nevertheless: nothing holds a line.
-pub(super) fn analyse<R: Read>(mut text: Utf8Chunks<R>, limits: &Limits, deadline: Deadline) -> Result<Analysis, Stop> {
+pub(super) fn analyse<R: Read>(
+    mut text: Utf8Chunks<R>,
+    limits: &Limits,
+    deadline: Deadline<'_>,
+) -> Result<Analysis, Stop> {
     let mut count = Count::default();
     while let Some(chunk) = text.next()? {
         deadline.check()?;

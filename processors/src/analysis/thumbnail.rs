@@ -62,7 +62,8 @@ pub(super) fn resize(
     to_height: u32,
     filter: Filter,
 ) -> Result<Vec<u8>, Stop> {
-    let failed = |error: &dyn std::fmt::Display| Stop::found(FindingCode::Undecodable, format!("cannot resize: {error}"));
+    let failed =
+        |error: &dyn std::fmt::Display| Stop::found(FindingCode::Undecodable, format!("cannot resize: {error}"));
     let pixel = match channels {
         Channels::Grey => PixelType::U8,
         Channels::Rgb => PixelType::U8x3,

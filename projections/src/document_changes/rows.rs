@@ -173,8 +173,10 @@ impl Row for DocumentNow {
 pub struct DocumentThen(pub DocumentState);
 
 impl Row for DocumentThen {
-    const TABLE: Table =
-        Table { name: "documents_then", indexes: &[&["trial", "content", "to"], &["trial", "flagged", "to"]] };
+    const TABLE: Table = Table {
+        name: "documents_then",
+        indexes: &[&["trial", "content", "to"], &["trial", "flagged", "to"], &["document", "to"]],
+    };
 
     fn key(&self) -> String {
         format!("{}|{:020}", self.0.document, self.0.from)

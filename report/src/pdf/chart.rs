@@ -42,12 +42,8 @@ pub(crate) fn weeks(sheet: &mut Sheet, weeks: &[Week], plot: f32) {
     // The legend stands on the heading's line, at its right.
     legend(sheet, mark, sheet.geometry.right(), area.y - HEADING.lead - 3.0, weeks);
     sheet.text(mark, area.x, area.y - 2.0, line(words::WEEKS_UNIT, CELL_GREY), CELL_GREY);
-    let inner = Area {
-        x: area.x + AXIS,
-        y: area.y + CELL_GREY.lead + 2.0,
-        width: area.width - AXIS,
-        height: plot - 2.0,
-    };
+    let inner =
+        Area { x: area.x + AXIS, y: area.y + CELL_GREY.lead + 2.0, width: area.width - AXIS, height: plot - 2.0 };
     axes(sheet, mark, inner, weeks);
     bars(sheet, mark, inner, weeks);
     sheet.end();
@@ -139,7 +135,8 @@ fn bars(sheet: &mut Sheet, mark: Mark, inner: Area, weeks: &[Week]) {
 
 fn draw(sheet: &mut Sheet, mark: Mark, area: Area, series: Series) {
     // The outline stays inside the area.
-    let inside = Area { x: area.x + 0.35, y: area.y + 0.35, width: area.width - 0.7, height: (area.height - 0.7).max(0.3) };
+    let inside =
+        Area { x: area.x + 0.35, y: area.y + 0.35, width: area.width - 0.7, height: (area.height - 0.7).max(0.3) };
     sheet.draw(Op::Box { mark, area: inside, fill: Some(series.fill), stroke: Some(series.outline) });
     if series.hatched {
         let lines = hatch(inside, 2.6);

@@ -1,5 +1,6 @@
 //! The four typefaces, shaping, and what is shown for characters they lack.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use krilla::text::{Font, GlyphId, KrillaGlyph};
@@ -134,7 +135,11 @@ fn runs(text: &str) -> Vec<Run> {
 
 /// The text as it can be printed: what has no glyph in this face, cannot be seen, or would turn the direction of
 /// writing appears as its code point, `[U+202E]`; neighbours share the brackets, `[U+4E2D 6587]`.
-pub(crate) fn visible(text: &str, typeface: Typeface) -> String {
+pub(crate) fn visible(text: &str, typeface: Typeface) -> Cow<'_, str> {
+    // Every face has all of printable ASCII (a test looks), and most texts are nothing else.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     let loaded = typeface.loaded();
     let mut shown = String::with_capacity(text.len());
     let mut open = false;
@@ -154,7 +159,7 @@ pub(crate) fn visible(text: &str, typeface: Typeface) -> String {
     if open {
         shown.push(']');
     }
-    shown
+    Cow::Owned(shown)
 }
 
 /// Controls, default ignorables (Unicode 16, `Default_Ignorable_Code_Point`), separators of lines, private use.

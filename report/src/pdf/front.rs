@@ -7,8 +7,8 @@ use super::page::{Area, Mark, NodeId, Op, Role, Sheet, Target};
 use super::palette::{ACCENT, HAIRLINE, INK, WARNING};
 use super::table::{Cell, Part, Table, bar, columns};
 use super::text::{
-    CELL, CELL_BOLD, CELL_GREY, CELL_LINK, CELL_WARNING, FIGURE, HEADING, HEADLINE, HEADLINE_LONG, LEAD, MASTHEAD, TEXT_GREY,
-    TEXT_WARNING, line, wrap,
+    CELL, CELL_BOLD, CELL_GREY, CELL_LINK, CELL_WARNING, FIGURE, HEADING, HEADLINE, HEADLINE_LONG, LEAD, MASTHEAD,
+    TEXT_GREY, TEXT_WARNING, line, wrap,
 };
 use crate::content::{ATTENTION_SHOWN, ByWhom, ReportContent};
 use crate::wording::{dates, numbers, report as words};
@@ -50,6 +50,9 @@ fn masthead(sheet: &mut Sheet, content: &ReportContent) {
     sheet.within(Role::Paragraph, |sheet| {
         let mark = sheet.mark();
         sheet.text(mark, x, y, line(words::PRODUCT, MASTHEAD), MASTHEAD);
+    });
+    sheet.within(Role::Paragraph, |sheet| {
+        let mark = sheet.mark();
         sheet.text_right(mark, right, y, line(words::document_kind(content), TEXT_GREY), TEXT_GREY);
     });
     sheet.y = y + MASTHEAD.lead + 3.0;
@@ -98,10 +101,9 @@ fn attention(sheet: &mut Sheet, content: &ReportContent, dense: bool) {
     let mut table = Table::begin(sheet, words::ATTENTION, &columns, 26.0);
     for item in content.attention.iter().take(ATTENTION_SHOWN) {
         let address = item.link.clone().filter(|link| printable_address(link));
-        let style = if address.is_some() { CELL_WARNING } else { CELL_WARNING.in_colour(WARNING) };
         let (remark, name) = if dense { (&item.file_name, None) } else { (&item.reason, Some(&item.file_name)) };
         let mut what =
-            vec![Part::Titled { title: item.title.clone(), style, remark: remark.clone(), address }];
+            vec![Part::Titled { title: item.title.clone(), style: CELL_WARNING, remark: remark.clone(), address }];
         what.extend(name.map(|name| Part::Fitted(name.clone(), CELL)));
         table.row(vec![
             Cell::of(what),
@@ -205,34 +207,33 @@ fn blocks(sheet: &mut Sheet, content: &ReportContent) {
     let (left, top) = (sheet.geometry.margin, sheet.y);
     let width = (sheet.geometry.measure() - 24.0) / 2.0;
     let expected = content.expected.as_ref();
+    let (figure, sentence) = expected.map_or_else(|| (String::new(), words::NO_EXPECTED.to_owned()), words::expected);
     let late = expected.is_some_and(|expected| expected.overdue > 0);
-    let (figure, sentence) =
-        expected.map_or_else(|| (String::new(), words::NO_EXPECTED.to_owned()), words::expected);
-    let below = block(sheet, left, top, width, words::EXPECTED, &figure, &sentence, None, late);
+    let overdue = Block { title: words::EXPECTED, figure, sentence, share: None, warns: late };
+    let below = block(sheet, left, top, width, &overdue);
     let (figure, sentence) = words::analysed(&content.analysis);
     let share = Some(ratio(content.analysis.analysed, content.analysis.of));
-    let x = left + width + 24.0;
-    let beside = block(sheet, x, top, width, words::ANALYSED, &figure, &sentence, share, false);
+    let analysed = Block { title: words::ANALYSED, figure, sentence, share, warns: false };
+    let beside = block(sheet, left + width + 24.0, top, width, &analysed);
     sheet.y = below.max(beside);
+}
+
+/// A heading, a large figure with a bar, a sentence.
+struct Block {
+    title: &'static str,
+    figure: String,
+    sentence: String,
+    share: Option<f32>,
+    warns: bool,
 }
 
 pub(crate) fn ratio(part: u64, whole: u64) -> f32 {
     if whole == 0 { 0.0 } else { part as f32 / whole as f32 }
 }
 
-/// A heading, a large figure with a bar, a sentence; answers where it ends.
-#[expect(clippy::too_many_arguments, reason = "a place, and what stands there")]
-fn block(
-    sheet: &mut Sheet,
-    x: f32,
-    top: f32,
-    width: f32,
-    title: &str,
-    figure: &str,
-    sentence: &str,
-    share: Option<f32>,
-    warn: bool,
-) -> f32 {
+/// Answers where the block ends.
+fn block(sheet: &mut Sheet, x: f32, top: f32, width: f32, block: &Block) -> f32 {
+    let title = block.title;
     let mut y = top;
     sheet.bookmarks.push(super::page::Bookmark { title: title.to_owned(), level: 2, page: sheet.page(), y });
     sheet.within(Role::Heading(2, title.to_owned()), |sheet| {
@@ -243,15 +244,15 @@ fn block(
     let (left, right) = (x, x + width);
     sheet.draw(Op::Strokes { mark: Mark::Decoration, lines: vec![[left, y, right, y]], width: 0.6, colour: INK });
     y += 3.0;
-    if !figure.is_empty() {
-        let style = if warn { FIGURE.in_colour(WARNING) } else { FIGURE };
-        let figure = super::text::fit(figure, style, width);
+    if !block.figure.is_empty() {
+        let style = if block.warns { FIGURE.in_colour(WARNING) } else { FIGURE };
+        let figure = super::text::fit(&block.figure, style, width);
         let bar_x = x + figure.width + 10.0;
         sheet.within(Role::Paragraph, |sheet| {
             let mark = sheet.mark();
             sheet.text(mark, x, y, figure, style);
         });
-        if let Some(share) = share
+        if let Some(share) = block.share
             && bar_x + 40.0 < right
         {
             bar(sheet, Area { x: bar_x, y: y + 7.5, width: right - bar_x, height: 6.0 }, share, ACCENT);
@@ -260,7 +261,7 @@ fn block(
     }
     sheet.within(Role::Paragraph, |sheet| {
         let mark = sheet.mark();
-        for line in wrap(sentence, CELL, width) {
+        for line in wrap(&block.sentence, CELL, width) {
             sheet.text(mark, x, y, line, CELL);
             y += CELL.lead;
         }

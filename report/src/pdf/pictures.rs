@@ -120,13 +120,15 @@ fn cell(sheet: &mut Sheet, thumbnail: &Thumbnail, frame: Area, pictures: &Pictur
         sheet.text(mark, frame.x, y, line, CELL);
         y += CELL.lead;
     }
+    sheet.end();
     if let Some(flags) = words::picture_flags(thumbnail.new, &thumbnail.flags) {
         let style = CELL_BOLD.in_colour(if thumbnail.flags.is_empty() { GREY } else { WARNING });
-        let mark = sheet.mark();
         let flags = fit(&flags, style, frame.width);
-        sheet.text(mark, frame.x, y, flags, style);
+        sheet.within(Role::Paragraph, |sheet| {
+            let mark = sheet.mark();
+            sheet.text(mark, frame.x, y, flags, style);
+        });
     }
-    sheet.end();
 }
 
 /// A long name on two lines: its beginning, and as much of its end as fits the second.

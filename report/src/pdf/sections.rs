@@ -6,9 +6,7 @@ use super::front::ratio;
 use super::page::{Role, Sheet};
 use super::palette::WARNING;
 use super::table::{Cell, Column, Part, Table, columns};
-use super::text::{
-    CELL, CELL_BOLD, CELL_GREY, CELL_MONO, CELL_WARNING, HEADING, TEXT, TEXT_GREY, line, wrap,
-};
+use super::text::{CELL, CELL_BOLD, CELL_GREY, CELL_MONO, CELL_WARNING, HEADING, TEXT, TEXT_GREY, line, wrap};
 use crate::content::{Action, Breakdown, Change, Expected, ImageQuality, ReportContent};
 use crate::wording::{dates, methods, numbers, report as words};
 
@@ -92,8 +90,8 @@ pub(crate) fn quality(sheet: &mut Sheet, quality: Option<&ImageQuality>) {
         };
         sheet.paragraph(&words::quality_lead(quality), TEXT_GREY);
         sheet.skip(6.0);
-        let mut columns = columns(words::QUALITY_COLUMNS, [27.0, 14.0, 19.0, 40.0], sheet.geometry.measure());
-        right(&mut columns, &[1, 2]);
+        let mut columns = columns(words::QUALITY_COLUMNS, [25.0, 14.0, 23.0, 38.0], sheet.geometry.measure());
+        right(&mut columns, &[1]);
         let mut table = Table::begin(sheet, words::QUALITY, &columns, 17.0);
         for (measure, figure, images, says) in words::quality(quality) {
             table.row(vec![

@@ -30,11 +30,7 @@ impl Column {
 /// Columns from heads and shares of the measure; the shares' sum is the whole.
 pub(crate) fn columns<const N: usize>(heads: [&'static str; N], shares: [f32; N], measure: f32) -> [Column; N] {
     let sum: f32 = shares.iter().sum();
-    std::array::from_fn(|i| Column {
-        head: heads[i],
-        width: (measure + GUTTER) * shares[i] / sum,
-        right: false,
-    })
+    std::array::from_fn(|i| Column { head: heads[i], width: (measure + GUTTER) * shares[i] / sum, right: false })
 }
 
 /// Part of a cell; parts stand below each other.
@@ -172,9 +168,15 @@ impl<'a> Table<'a> {
         for ((heads_row, parts), column) in laid.into_iter().zip(&self.columns) {
             sheet.begin(if heads_row { Role::RowHeader } else { Role::Cell });
             let mut y = top + PAD;
+            // Several parts are several paragraphs, or a reader would hear them out of order and run together.
+            let several = parts.len() > 1;
             for part in parts {
                 let height = part.height();
-                draw(sheet, part, x, y, column);
+                if several {
+                    sheet.within(Role::Paragraph, |sheet| draw(sheet, part, x, y, column));
+                } else {
+                    draw(sheet, part, x, y, column);
+                }
                 y += height;
             }
             sheet.end();

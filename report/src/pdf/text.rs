@@ -62,7 +62,7 @@ const LONGEST: usize = 400;
 
 /// A whole text on one line, however wide.
 pub(crate) fn line(text: &str, style: Style) -> Line {
-    let text = visible(text, style.typeface);
+    let text = visible(text, style.typeface).into_owned();
     let glyphs = style.typeface.loaded().shape(&text);
     Line { width: ink_width(&text, &glyphs, style.size), text, glyphs }
 }

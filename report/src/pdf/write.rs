@@ -74,7 +74,21 @@ pub(crate) fn write(sheet: Sheet, about: &About, pictures: &Pictures) -> Result<
     document.set_tag_tree(tree);
     document.set_outline(outline(&bookmarks));
     document.set_metadata(metadata(about));
-    document.finish().map_err(Error::from)
+    let mut bytes = document.finish()?;
+    end_streams_plainly(&mut bytes);
+    Ok(bytes)
+}
+
+/// Where a stream's last byte is CR, the LF that ends its line makes a CR LF of it, and validators that measure back
+/// from `endstream` find the stream one byte short (ISO 19005-2, 6.1.7.1). A CR in place of that LF is as good an end
+/// of line, and moves nothing.
+fn end_streams_plainly(bytes: &mut [u8]) {
+    const END: &[u8] = b"\r\nendstream\nendobj";
+    let mut at = 0;
+    while let Some(found) = bytes[at..].windows(END.len()).position(|window| window == END) {
+        bytes[at + found + 1] = b'\r';
+        at += found + END.len();
+    }
 }
 
 /// The pictures whose bytes are there and are a JPEG, by hash.

@@ -1,8 +1,8 @@
 //! Dates and instants in words: always with the zone or the offset, never ambiguous.
 
+use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
-use jiff::Timestamp;
 
 use crate::content::Period;
 

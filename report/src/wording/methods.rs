@@ -39,10 +39,7 @@ pub const METHODS: [(&str, &str); 14] = [
         "Present documents whose content was read and measured, of all present documents. Unreadable ones are \
          findings; waiting ones were not yet read at the cut and enter the next report.",
     ),
-    (
-        "Flagged",
-        "Present documents with at least one open finding. A document with several findings counts once.",
-    ),
+    ("Flagged", "Present documents with at least one open finding. A document with several findings counts once."),
     (
         "Luminance, contrast",
         "Mean and standard deviation of an image\u{2019}s luminance (0.299 R + 0.587 G + 0.114 B, 0 to 255); the figure \

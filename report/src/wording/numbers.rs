@@ -34,26 +34,25 @@ pub fn bytes(n: u64) -> String {
     if n < 1_000 {
         return plural(n, "byte", "bytes");
     }
+    // Rounded once, half up, to the last digit that is shown.
+    let rounded = |scale: u128, parts: u128| (u128::from(n) * parts + scale / 2) / scale;
     let mut scale: u128 = 1_000;
-    let mut unit = 0;
-    loop {
-        // Hundredths of the unit, rounded half up.
-        let hundredths = (u128::from(n) * 100 + scale / 2) / scale;
-        if hundredths < 99_950 || unit == UNITS.len() - 1 {
-            let shown = match hundredths {
-                0..1_000 => format!("{}.{:02}", hundredths / 100, hundredths % 100),
-                1_000..10_000 => tenths((hundredths + 5) / 10),
-                10_000.. => ((hundredths + 50) / 100).to_string(),
-            };
-            return format!("{shown}\u{a0}{}", UNITS[unit]);
+    for unit in UNITS {
+        let (hundredths, tenths, whole) = (rounded(scale, 100), rounded(scale, 10), rounded(scale, 1));
+        let shown = if hundredths < 1_000 {
+            format!("{}.{:02}", hundredths / 100, hundredths % 100)
+        } else if tenths < 1_000 {
+            format!("{}.{}", tenths / 10, tenths % 10)
+        } else {
+            whole.to_string()
+        };
+        if whole < 1_000 {
+            return format!("{shown}\u{a0}{unit}");
         }
         scale *= 1_000;
-        unit += 1;
     }
-}
-
-fn tenths(n: u128) -> String {
-    format!("{}.{}", n / 10, n % 10)
+    // Not reached: 2^64 bytes are 18.4 EB.
+    plural(n, "byte", "bytes")
 }
 
 /// Thousandths as a share of one hundred, one decimal: 512 → `51.2 %`.

@@ -84,7 +84,7 @@ pub const SECTIONS: [(&str, &str); 8] = [
 ];
 /// What the manifest is for.
 pub const MANIFEST_LEAD: &str =
-    "What this report was made from and with. The same log up to the same cut gives the same file, byte for byte.";
+    "The same log up to the same cut, and the same versions, give the same file, byte for byte.";
 /// Printed where there is nothing to say.
 pub const NONE: &str = "–";
 
@@ -282,18 +282,18 @@ pub fn manifest(content: &ReportContent) -> Vec<(&'static str, String, bool)> {
         ("Cut", dates::utc(cut.at), false),
         ("Log hash at the cut", cut.log_hash.clone(), true),
         ("Change history", if cut.complete { "complete" } else { "incomplete" }.to_owned(), false),
-        (
-            "Edition",
-            format!("{}, {}, {paper}, for: {}", edition.zone, edition.language, edition.audience),
-            false,
-        ),
+        ("Edition", format!("{}, {}, {paper}, for: {}", edition.zone, edition.language, edition.audience), false),
         ("Projection", manifest.projection.clone(), false),
         ("Template", manifest.template.clone(), false),
         ("Renderer", manifest.renderer.clone(), false),
         ("Fonts", manifest.fonts.clone(), false),
         ("Time zone data", manifest.tz_data.clone(), false),
         ("Analysis", manifest.analysis.clone(), false),
-        ("Thumbnails", plural(content.thumbnails.len() as u64, "picture, by its SHA-256", "pictures, by their SHA-256"), false),
+        (
+            "Thumbnails",
+            plural(content.thumbnails.len() as u64, "picture, by its SHA-256", "pictures, by their SHA-256"),
+            false,
+        ),
         ("SHA-256 of their list", thumbnails_hash(content), true),
     ]
 }
@@ -340,7 +340,7 @@ pub fn action(action: Action) -> &'static str {
 
 /// Which properties changed, and why.
 pub fn change_note(properties: &[String], reason: Option<&str>) -> Option<String> {
-    let changed = (!properties.is_empty()).then(|| format!("Changed: {}", properties.join(", ")));
+    let changed = (!properties.is_empty()).then(|| properties.join(", "));
     let reason = reason.map(|reason| format!("Reason: {reason}"));
     match (changed, reason) {
         (Some(changed), Some(reason)) => Some(format!("{changed}. {reason}")),
@@ -348,7 +348,7 @@ pub fn change_note(properties: &[String], reason: Option<&str>) -> Option<String
     }
 }
 
-/// `All times in Europe/Berlin, of 2026.`
+/// `All times are in Europe/Berlin.`
 pub fn times_in(zone: &str) -> String {
     format!("All times are in {zone}.")
 }
@@ -360,7 +360,11 @@ pub fn omitted(n: u64, one: &str, many: &str) -> Option<String> {
 
 /// Alternative text of a thumbnail.
 pub fn picture_alt(file_name: &str, flags: &[String]) -> String {
-    if flags.is_empty() { format!("Picture of {file_name}") } else { format!("Picture of {file_name}: {}", flags.join(", ")) }
+    if flags.is_empty() {
+        format!("Picture of {file_name}")
+    } else {
+        format!("Picture of {file_name}: {}", flags.join(", "))
+    }
 }
 
 /// Flags under a thumbnail.

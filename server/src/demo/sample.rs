@@ -23,11 +23,10 @@ mod wording;
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-pub use broken::long_line;
-pub use dice::Dice;
 pub use places::{SITES, Site};
-pub use plan::{SampleChange, weeks};
+pub use plan::{Action, SampleChange, weeks};
 
+use dice::Dice;
 use lens::Held;
 use photo::{Fault, SCENES, Scene};
 use scan::{Form, Scanned};
@@ -94,7 +93,9 @@ enum Recipe {
 impl Recipe {
     fn kind(self) -> &'static str {
         match self {
-            Self::Photograph(..) | Self::CopyOf(_) | Self::Truncated | Self::Empty | Self::TextAsJpeg => "site-photograph",
+            Self::Photograph(..) | Self::CopyOf(_) | Self::Truncated | Self::Empty | Self::TextAsJpeg => {
+                "site-photograph"
+            }
             Self::Scan(Form::Consent, _) => "consent-form",
             Self::Scan(Form::Delegation, _) => "delegation-log",
             Self::Scan(Form::Temperatures, _) | Self::Temperatures(_) => "temperature-log",
@@ -191,7 +192,7 @@ fn recipe(seed: u64, number: usize) -> Recipe {
     let mut dice = Dice::new(seed, number, 2);
     match number % 20 {
         2 => Recipe::Ecg,
-        9 if number / 20 % 2 == 0 => Recipe::Angiogram,
+        9 if (number / 20).is_multiple_of(2) => Recipe::Angiogram,
         9 => Recipe::Echocardiogram,
         4 | 15 => Recipe::Lab(dice.pick(&[Style::Commas, Style::Commas, Style::Tabs, Style::Gaps, Style::Ragged])),
         11 => Recipe::Temperatures(dice.pick(&[Style::Commas, Style::Tabs, Style::DecimalCommas, Style::Gaps])),

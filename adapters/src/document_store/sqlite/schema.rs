@@ -57,8 +57,8 @@ pub(super) fn prepare(connection: &Connection, is_new: bool, now: Timestamp) -> 
         return Err(Error::Rejected(text.to_owned()).into());
     }
     connection.execute_batch(TABLES)?;
-    let (layout, epoch): (i64, i64) = connection
-        .query_row("SELECT layout, epoch FROM trialbrief_meta", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (layout, epoch): (i64, i64) =
+        connection.query_row("SELECT layout, epoch FROM trialbrief_meta", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if layout > LAYOUT {
         let text = format!("the document store has layout {layout}, and this program knows layouts up to {LAYOUT}");
         return Err(Error::Rejected(text).into());
@@ -88,7 +88,8 @@ fn check_collection(connection: &Connection) -> Outcome<()> {
         return Err(Error::Rejected(text).into());
     }
     let is_record = IS_RECORD.replace("NEW.", "");
-    let mut statement = connection.prepare(&format!("SELECT quote(id) FROM documents WHERE NOT ({is_record}) LIMIT 1"))?;
+    let mut statement =
+        connection.prepare(&format!("SELECT quote(id) FROM documents WHERE NOT ({is_record}) LIMIT 1"))?;
     let mut rows = statement.query([])?;
     if let Some(row) = rows.next()? {
         let id: String = row.get(0)?;

@@ -14,7 +14,8 @@ fn plan(connection: &Connection, equals: &[&'static str]) -> Vec<String> {
 fn the_records_of_a_trial_or_file_are_listed_by_an_index_without_a_sort() {
     let connection = Connection::open_in_memory().unwrap();
     schema::prepare(&connection, true, Timestamp::UNIX_EPOCH).unwrap();
-    let by = |index: &str| vec![format!("SEARCH documents USING INDEX trialbrief_documents_{index} (<expr>=? AND id>?)")];
+    let by =
+        |index: &str| vec![format!("SEARCH documents USING INDEX trialbrief_documents_{index} (<expr>=? AND id>?)")];
     assert_eq!(plan(&connection, &["TrialId"]), by("trial"));
     assert_eq!(plan(&connection, &["Kind", "TrialId"]), by("trial"));
     assert_eq!(plan(&connection, &["FileLocation"]), by("file"));

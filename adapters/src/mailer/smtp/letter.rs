@@ -18,9 +18,12 @@ impl<'a> Letter<'a> {
     /// and a message could smuggle another behind it.
     pub(super) fn new(mail: &'a Mail) -> Result<Self, NotSent> {
         let (from, to) = super::super::envelope(mail)?;
-        let mut pieces: Vec<&[u8]> = mail.message.iter().map(AsRef::as_ref).filter(|piece: &&[u8]| !piece.is_empty()).collect();
+        let mut pieces: Vec<&[u8]> =
+            mail.message.iter().map(AsRef::as_ref).filter(|piece: &&[u8]| !piece.is_empty()).collect();
         if !lines_end_with_crlf(&pieces) {
-            return Err(NotSent::Never("the message holds a carriage return or line feed that stands alone".to_owned()));
+            return Err(NotSent::Never(
+                "the message holds a carriage return or line feed that stands alone".to_owned(),
+            ));
         }
         let is_ascii = pieces.iter().all(|piece| piece.is_ascii());
         strip_last_line_end(&mut pieces);

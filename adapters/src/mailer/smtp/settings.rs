@@ -84,7 +84,8 @@ impl Settings {
             (true, false) => return Err(rejected("has tls=none with a host that is not this machine")),
             (false, _) => {
                 let connector = connector(ca.as_deref())?;
-                let server = ServerName::try_from(settings.host.clone()).map_err(|_| rejected("names no host that a certificate could name"))?;
+                let server = ServerName::try_from(settings.host.clone())
+                    .map_err(|_| rejected("names no host that a certificate could name"))?;
                 let tls = Tls { connector, server };
                 if implicit { Security::Implicit(tls) } else { Security::Starttls(tls) }
             }
@@ -120,7 +121,9 @@ fn is_loopback(host: &Host) -> bool {
 fn number<N: FromStr + PartialOrd + Display>(option: &str, value: &str, range: RangeInclusive<N>) -> Result<N> {
     match value.parse() {
         Ok(number) if range.contains(&number) => Ok(number),
-        _ => Err(rejected(&format!("has {option}={value:?}; it is a number from {} to {}", range.start(), range.end()))),
+        _ => {
+            Err(rejected(&format!("has {option}={value:?}; it is a number from {} to {}", range.start(), range.end())))
+        }
     }
 }
 
@@ -138,7 +141,9 @@ fn connector(ca: Option<&str>) -> Result<TlsConnector> {
         }
     }
     if roots.is_empty() {
-        return Err(rejected("needs certificate authorities to trust, and this machine has none: name a PEM file with ca="));
+        return Err(rejected(
+            "needs certificate authorities to trust, and this machine has none: name a PEM file with ca=",
+        ));
     }
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

@@ -27,7 +27,11 @@ fn every_find_is_one_search_of_an_index_without_a_sort() {
         (due(), "due_by_kind__due", "(field_kind=? AND field_due>? AND field_due<?)"),
         (by_kind().range("due", None, None), "due_by_kind__due", "(field_kind=? AND field_due>?)"),
         (due().after(cursor.clone()), "due_by_kind__due", "(field_kind=? AND (field_due,key)>(?,?))"),
-        (due().after(cursor.clone()).descending(), "due_by_kind__due", "(field_kind=? AND (field_due,key)<(?,?))"),
+        (
+            due().after(cursor).descending(),
+            "due_by_kind__due",
+            "(field_kind=? AND field_due>? AND (field_due,key)<(?,?))",
+        ),
         (Find::all(9).range("due", None, Some(json!(4))), "due_by_due", "(field_due>? AND field_due<?)"),
     ] {
         let plan = plan(&connection, &find);
@@ -35,12 +39,17 @@ fn every_find_is_one_search_of_an_index_without_a_sort() {
     }
     let all = Find { order: Order::Descending, ..Find::all(9) };
     assert_eq!(plan(&connection, &all), ["SCAN view_due"]);
-    assert_eq!(plan(&connection, &all.after(Some((json!(null), "k".into())))), ["SEARCH view_due USING PRIMARY KEY (key<?)"]);
+    assert_eq!(
+        plan(&connection, &all.after(Some((json!(null), "k".into())))),
+        ["SEARCH view_due USING PRIMARY KEY (key<?)"]
+    );
 }
 
 #[test]
 fn a_name_that_could_be_sql_is_refused() {
-    for (name, indexes) in [("due; --", TABLE.indexes), ("due", &[&["a'b"] as &[&str]] as &[&[&str]]), ("", TABLE.indexes)] {
+    for (name, indexes) in
+        [("due; --", TABLE.indexes), ("due", &[&["a'b"] as &[&str]] as &[&[&str]]), ("", TABLE.indexes)]
+    {
         assert!(matches!(query::build(Table { name, indexes }, &Find::all(1)), Err(Error::Rejected(_))), "{name:?}");
     }
 }

@@ -108,10 +108,13 @@ async fn each_write_leaves_one_change(store: &dyn DocumentStore, clock: &Clock) 
 }
 
 async fn records_are_kept_whatever_their_properties(store: &dyn DocumentStore) {
-    let odd = record(2, json!({
-        "text": "ä\u{0}\"\\ \u{1f600}", "": null, "$where": [1, [2.5, -0.25], {}], "big": u64::MAX, "small": i64::MIN,
-        "a.b": {"c": {"_id": 7}}, "true": true,
-    }));
+    let odd = record(
+        2,
+        json!({
+            "text": "ä\u{0}\"\\ \u{1f600}", "": null, "$where": [1, [2.5, -0.25], {}], "big": u64::MAX, "small": i64::MIN,
+            "a.b": {"c": {"_id": 7}}, "true": true,
+        }),
+    );
     store.insert(&odd).await.unwrap();
     assert_eq!(store.get(&id(2)).await.unwrap(), Some(odd.clone()));
     assert_eq!(changes(store).await.told.pop().unwrap(), (id(2), None, Some(odd.clone())));
@@ -150,13 +153,14 @@ async fn an_impossible_id_is_rejected(store: &dyn DocumentStore) {
 }
 
 async fn of_many_writers_of_one_record_one_wins(store: &Arc<dyn DocumentStore>) {
-    let race = async |write: fn(Arc<dyn DocumentStore>, u32) -> futures::future::BoxFuture<'static, ports::Result<()>>| {
-        let mut racers = JoinSet::new();
-        (0..32).for_each(|racer| drop(racers.spawn(write(Arc::clone(store), racer))));
-        let answers = racers.join_all().await;
-        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
-        assert_eq!(answers.iter().filter(|answer| is_conflict(answer)).count(), 31, "{answers:?}");
-    };
+    let race =
+        async |write: fn(Arc<dyn DocumentStore>, u32) -> futures::future::BoxFuture<'static, ports::Result<()>>| {
+            let mut racers = JoinSet::new();
+            (0..32).for_each(|racer| drop(racers.spawn(write(Arc::clone(store), racer))));
+            let answers = racers.join_all().await;
+            assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+            assert_eq!(answers.iter().filter(|answer| is_conflict(answer)).count(), 31, "{answers:?}");
+        };
     acknowledge_all(&**store).await;
     race(|store, n| Box::pin(async move { store.insert(&record(6, json!({"by": n}))).await })).await;
     let first = store.get(&id(6)).await.unwrap().unwrap();
@@ -215,6 +219,7 @@ async fn what_is_acknowledged_is_not_told_again(store: &dyn DocumentStore) {
     assert_eq!((rest.tokens, rest.places), (all.tokens[2..].to_vec(), all.places[2..].to_vec()));
     // Somebody slower must not bring back what is done.
     store.acknowledge(&all.places[0]).await.unwrap();
+    assert_eq!(store.acknowledged().await.unwrap().as_ref(), Some(&all.places[1]));
     store.acknowledge(&all.places[1]).await.unwrap();
     assert_eq!(ids(&changes(store).await), [202, 203, 204].map(id));
     let answer = store.acknowledge(&Place("somewhere else".to_owned())).await;

@@ -30,7 +30,11 @@ fn events(names: &[&str]) -> Vec<NewEvent> {
 }
 
 /// All that the feed tells, and where it ended.
-pub async fn tell(feed: &dyn EventFeed, after: Option<Position>, of: Categories) -> (Vec<StoredEvent>, Option<Position>) {
+pub async fn tell(
+    feed: &dyn EventFeed,
+    after: Option<Position>,
+    of: Categories,
+) -> (Vec<StoredEvent>, Option<Position>) {
     let mut fed: Vec<Fed> = feed.read(after, of).try_collect().await.unwrap();
     let Some(Fed::Passed(end)) = fed.pop() else {
         assert!(fed.is_empty(), "the last item is no Passed");
@@ -147,7 +151,8 @@ async fn of_many_writers_at_one_revision_one_wins(log: &Arc<dyn EventLog>) {
         let mut racers = JoinSet::new();
         for racer in 0..32 {
             let log = Arc::clone(log);
-            racers.spawn(async move { log.append("race-1", expected, &[event(&format!("race {round} {racer}"))]).await });
+            racers
+                .spawn(async move { log.append("race-1", expected, &[event(&format!("race {round} {racer}"))]).await });
         }
         let answers = racers.join_all().await;
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");

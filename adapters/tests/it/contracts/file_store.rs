@@ -92,7 +92,17 @@ async fn ranges_are_cut_to_the_size(store: &dyn FileStore, home: &str) {
     let key = key(&format!("{home}ranges"));
     let bytes: Vec<u8> = (0..200_000_u32).map(|i| (i % 241) as u8).collect();
     store.put(&key, body(&bytes)).await.unwrap();
-    let ranges = [0..1, 0..0, 5..5, 3..70_000, 65_536..131_072, 199_999..200_000, 199_990..300_000, 200_000..200_001, 400_000..500_000];
+    let ranges = [
+        0..1,
+        0..0,
+        5..5,
+        3..70_000,
+        65_536..131_072,
+        199_999..200_000,
+        199_990..300_000,
+        200_000..200_001,
+        400_000..500_000,
+    ];
     for range in ranges {
         let cut = &bytes[(range.start as usize).min(200_000)..(range.end as usize).min(200_000)];
         let (size, read) = read(store, &key, Some(range.clone())).await.unwrap();
@@ -155,7 +165,9 @@ async fn keys_of_another_store_are_rejected(store: &dyn FileStore, home: &str, f
     assert!(matches!(store.size(&foreign_key).await, Err(Error::Rejected(_))));
     assert!(matches!(store.delete(&foreign_key).await, Err(Error::Rejected(_))));
     assert_eq!(keys(store, foreign).await, [""; 0]);
-    for no_key in [format!("{home}../x"), format!("{home}./x"), format!("{home}/x"), format!("{home}ä"), home.to_owned()] {
+    for no_key in
+        [format!("{home}../x"), format!("{home}./x"), format!("{home}/x"), format!("{home}ä"), home.to_owned()]
+    {
         assert!(matches!(FileKey::new(no_key), Err(Error::Rejected(_))));
     }
 }

@@ -54,7 +54,10 @@ async fn destroying_wins_over_asking(keys: &Arc<dyn KeyRing>) {
     for i in 0..32 {
         let keys = Arc::clone(keys);
         asking.spawn(async move {
-            if i == 7 { keys.destroy("race-1").await.unwrap() } else { drop(keys.key("race-1").await.unwrap()) }
+            match i {
+                7 => keys.destroy("race-1").await.unwrap(),
+                _ => assert!(keys.key("race-1").await.is_ok()),
+            }
         });
     }
     asking.join_all().await;

@@ -44,8 +44,10 @@ pub async fn suite(mailer: &dyn Mailer, arrived: impl AsyncFn() -> Vec<Arrived>)
 }
 
 async fn a_message_arrives_byte_for_byte(mailer: &dyn Mailer, arrived: &impl AsyncFn() -> Vec<Arrived>) {
-    let head: &[u8] = b"Subject: dots\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n";
-    let dots = mail("dots", "dots@example.org", &[head, b".\r\n..\r\n.a\r\na.\r\n", b".\r", b"\n.", b".b\r\n", b"\r\n"]);
+    let head: &[u8] =
+        b"Subject: dots\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n";
+    let dots =
+        mail("dots", "dots@example.org", &[head, b".\r\n..\r\n.a\r\na.\r\n", b".\r", b"\n.", b".b\r\n", b"\r\n"]);
     let umlauts = mail("utf-8", "umlauts@example.org", &[head, "Größe µ €\r\n".as_bytes()]);
     let attachment: Vec<u8> = b"QUJD".repeat(18).into_iter().chain(*b"\r\n").collect::<Vec<_>>().repeat(3_000);
     let large = mail("large", "large@example.org", &[head, &attachment, b"\r\n--end--\r\n"]);
@@ -53,7 +55,12 @@ async fn a_message_arrives_byte_for_byte(mailer: &dyn Mailer, arrived: &impl Asy
         let accepted = mailer.send(mail).await.unwrap();
         assert!(!accepted.reply.is_empty());
         let came: Vec<_> = arrived().await.into_iter().filter(|came| came.to == mail.to).collect();
-        assert!(came == [arrives(mail)], "{} did not arrive as it was: {}", mail.id, String::from_utf8_lossy(&came[0].message[..80]));
+        assert!(
+            came == [arrives(mail)],
+            "{} did not arrive as it was: {}",
+            mail.id,
+            String::from_utf8_lossy(&came[0].message[..80])
+        );
     }
 }
 
@@ -89,7 +96,12 @@ async fn what_could_forge_a_command_is_never_sent(mailer: &dyn Mailer, arrived: 
 async fn one_bad_recipient_does_not_affect_others(mailer: &dyn Mailer, arrived: &impl AsyncFn() -> Vec<Arrived>) {
     let before = arrived().await.len();
     let mails: Vec<_> = (0..40)
-        .map(|i| short(&format!("joined-{i}"), &if i % 10 == 3 { "no address".to_owned() } else { format!("p{i}@example.org") }))
+        .map(|i| {
+            short(
+                &format!("joined-{i}"),
+                &if i % 10 == 3 { "no address".to_owned() } else { format!("p{i}@example.org") },
+            )
+        })
         .collect();
     let outcomes = join_all(mails.iter().map(|mail| mailer.send(mail))).await;
     for (mail, outcome) in mails.iter().zip(&outcomes) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::future::{join_all, poll_immediate};
 use ports::{Error, Find, Order, Position, Table, ViewStore, Write};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -208,7 +209,10 @@ async fn every_find_equals_a_scan(views: &Arc<dyn ViewStore>) {
     views.save("random", None, at(1), rows.iter().map(|(key, row)| put(RANDOM, key, row)).collect()).await.unwrap();
     let bound = proptest::option::of(-1i64..13);
     let cursor = proptest::option::of((-1i64..13, 0usize..60));
-    let finds = proptest::collection::vec((proptest::option::of(0..3), bound.clone(), bound, any::<bool>(), cursor, 1usize..70), 200);
+    let finds = proptest::collection::vec(
+        (proptest::option::of(0..3), bound.clone(), bound, any::<bool>(), cursor, 1usize..70),
+        200,
+    );
     let tree = finds.new_tree(&mut proptest::test_runner::TestRunner::deterministic()).unwrap();
     for (group, from, below, descending, cursor, limit) in tree.current() {
         let mut find = Find::all(limit).range("at", from.map(Value::from), below.map(Value::from));

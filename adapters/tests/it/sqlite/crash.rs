@@ -76,9 +76,9 @@ fn kill_after(acknowledgements: u64, round: u32, directory: &Path) -> Vec<String
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
+    let lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
     let mut acknowledged = Vec::new();
-    while let Some(line) = lines.next() {
+    for line in lines {
         let line = String::from_utf8(line.unwrap()).unwrap();
         acknowledged.extend(line.strip_prefix("ack ").map(str::to_owned));
         if acknowledged.len() as u64 == acknowledgements {

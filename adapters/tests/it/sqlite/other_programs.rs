@@ -26,7 +26,8 @@ fn elsewhere(directory: &TempDir) -> Connection {
 }
 
 fn insert(connection: &Connection, verb: &str, number: u32, properties: &str) -> rusqlite::Result<usize> {
-    connection.execute(&format!("{verb} INTO documents (id, record) VALUES (?1, ?2)"), [id(number), properties.to_owned()])
+    connection
+        .execute(&format!("{verb} INTO documents (id, record) VALUES (?1, ?2)"), [id(number), properties.to_owned()])
 }
 
 #[tokio::test]
@@ -38,11 +39,12 @@ async fn every_kind_of_write_by_another_program_leaves_its_changes() {
     insert(&other, "INSERT", 1, r#"{"n": 1}"#).unwrap();
     insert(&other, "INSERT OR IGNORE", 1, r#"{"n": 9}"#).unwrap();
     insert(&other, "INSERT OR REPLACE", 1, r#"{"n": 2}"#).unwrap();
-    other.execute("INSERT INTO documents VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET record = excluded.record", [
-        id(1),
-        r#"{"n": 3}"#.to_owned(),
-    ])
-    .unwrap();
+    other
+        .execute(
+            "INSERT INTO documents VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET record = excluded.record",
+            [id(1), r#"{"n": 3}"#.to_owned()],
+        )
+        .unwrap();
     other.execute("UPDATE documents SET record = record", []).unwrap();
     other.execute("UPDATE documents SET id = ?1", [id(2)]).unwrap();
     other.execute_batch("BEGIN; DELETE FROM documents; ROLLBACK; DELETE FROM documents;").unwrap();
@@ -204,4 +206,17 @@ async fn changes_removed_before_they_were_acknowledged_are_reported_as_lost() {
     elsewhere(&directory).execute("DELETE FROM trialbrief_changes WHERE id = ?1", [id(2)]).unwrap();
     let told: Vec<Change> = store.changes().try_collect().await.unwrap();
     assert_eq!(told, [Change::Lost]);
+}
+
+#[tokio::test]
+async fn acknowledged_changes_are_not_kept() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    for n in 1..4 {
+        store.insert(&record(n, json!({"Filename": "of a patient"}))).await.unwrap();
+    }
+    store.acknowledge(&changes(&*store).await.places[1]).await.unwrap();
+    let kept = "SELECT count(*) FROM trialbrief_changes";
+    let kept: i64 = elsewhere(&directory).query_row(kept, [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 1);
 }

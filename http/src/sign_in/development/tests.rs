@@ -133,3 +133,16 @@ async fn another_sites_page_cannot_write_with_our_cookie() {
     let reading = ask("GET", "/api/me").with("cookie", "trialbrief-person=ann").with("sec-fetch-site", "cross-site");
     assert_eq!(reading.status().await, 200);
 }
+
+#[test]
+fn the_routes_document_their_bodies_and_problems() {
+    let (_, api) = Development::new(Arc::new(People)).routes::<()>().split_for_parts();
+    let api = serde_json::to_value(api).unwrap();
+    let sign_in = &api["paths"]["/api/sign-in"]["post"];
+    let schema = |media: &Value| media["schema"]["$ref"].as_str().unwrap().to_owned();
+    assert_eq!(schema(&sign_in["requestBody"]["content"]["application/json"]), "#/components/schemas/SignInAs");
+    let invalid = &sign_in["responses"]["422"]["content"]["application/problem+json"];
+    assert_eq!(schema(invalid), "#/components/schemas/Problem");
+    assert!(api["components"]["schemas"]["Me"]["properties"]["name"].is_object());
+    assert!(api["components"]["schemas"]["Page_Sample"].is_object());
+}

@@ -97,7 +97,8 @@ fn grey_and_cmyk_and_progressive_jpegs_are_read() {
     assert!(measures(&grey).luminance_mean_milli > 50_000);
 
     // Cyan, magenta and yellow as the complement of the colours, no black: the same picture.
-    let inks: Vec<u8> = picture.rgb.chunks(3).flat_map(|pixel| [255 - pixel[0], 255 - pixel[1], 255 - pixel[2], 0]).collect();
+    let inks: Vec<u8> =
+        picture.rgb.chunks(3).flat_map(|pixel| [255 - pixel[0], 255 - pixel[1], 255 - pixel[2], 0]).collect();
     for colours in [ColorType::Cmyk, ColorType::CmykAsYcck] {
         let mut cmyk = Vec::new();
         Encoder::new(&mut cmyk, 92).encode(&inks, 320, 200, colours).unwrap();

@@ -51,10 +51,14 @@ fn a_first_record_with_a_number_a_gap_or_a_repetition_is_a_row() {
 
 #[test]
 fn the_delimiter_is_found_without_being_told() {
-    for (delimiter, byte) in [(Delimiter::Comma, ','), (Delimiter::Semicolon, ';'), (Delimiter::Tab, '\t'), (Delimiter::Pipe, '|')] {
+    for (delimiter, byte) in
+        [(Delimiter::Comma, ','), (Delimiter::Semicolon, ';'), (Delimiter::Tab, '\t'), (Delimiter::Pipe, '|')]
+    {
         let line = |a: &str, b: &str| format!("{a}{byte}\"{b}, or; so\"\n");
         let file = [line("site", "value"), line("DE-1", "7"), line("DE-2", "8"), line("DE-3", "9")].concat();
-        let Measures::Table(found) = analysis(file.trim_end().as_bytes()).measures else { panic!("{delimiter} not found") };
+        let Measures::Table(found) = analysis(file.trim_end().as_bytes()).measures else {
+            panic!("{delimiter} not found")
+        };
         assert_eq!((found.delimiter, found.columns, found.rows), (delimiter, 2, 3));
     }
     assert_eq!(table(b"one column\n1\n2").columns, 1);
@@ -148,7 +152,8 @@ fn characters_are_whole_at_the_borders_of_the_buffer() {
     for shift in 0..4 {
         let content = ["a".repeat(64 * 1024 - shift), "é€🩺b".repeat(30_000)].concat();
         assert_eq!(decoded(content.as_bytes(), 7_001), (content.clone(), Encoding::Utf8));
-        let units: Vec<u8> = "\u{feff}".encode_utf16().chain(content.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let units: Vec<u8> =
+            "\u{feff}".encode_utf16().chain(content.encode_utf16()).flat_map(u16::to_le_bytes).collect();
         assert_eq!(decoded(&units, 7_001), (content, Encoding::Utf16Le));
     }
 }

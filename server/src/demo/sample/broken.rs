@@ -27,7 +27,7 @@ pub fn huge_claim() -> Vec<u8> {
 pub fn long_line(bytes: usize, dice: &mut Dice) -> Vec<u8> {
     let mut file = Vec::with_capacity(bytes + 16);
     while file.len() < bytes {
-        let value = dice.next() % 100_000;
+        let value = dice.bits() % 100_000;
         file.extend(format!("{}.{:02},", value / 100, value % 100).bytes());
     }
     file
@@ -79,7 +79,7 @@ pub fn zip(name: &str, data: &[u8]) -> Vec<u8> {
 
 /// Bytes without meaning.
 pub fn random(bytes: usize, dice: &mut Dice) -> Vec<u8> {
-    (0..bytes).map(|_| dice.next() as u8).collect()
+    (0..bytes).map(|_| dice.bits() as u8).collect()
 }
 
 /// The check sum of PNG and ZIP (CRC-32, ISO 3309), bit by bit: only small data passes here.

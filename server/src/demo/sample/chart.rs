@@ -31,12 +31,21 @@ pub fn ecg_strip(site: &Site, date: Date, dice: &mut Dice) -> Vec<u8> {
     c.text(8.0, 9.0, &format!("ACME-101   Subject {subject}   {date}   {rate:.0} /min"), Pen::plain(3.4), ink);
     c.text(8.0, 195.0, "25 mm/s   10 mm/mV   0.05-150 Hz", Pen::plain(2.6), ink);
     let period = 60.0 / rate * 25.0;
-    let (rough, inverted) = (dice.next() as u32, dice.chance(0.2));
+    let (rough, inverted) = (dice.bits() as u32, dice.chance(0.2));
     let irregular = if dice.chance(0.2) { 0.45 } else { 0.04 };
     let leads = [
-        ("I", 0.7, 0.8), ("aVR", -0.8, -0.8), ("V1", -0.5, -0.3), ("V4", 1.5, 1.2),
-        ("II", 1.1, 1.0), ("aVL", 0.35, 0.4), ("V2", -0.7, 1.0), ("V5", 1.3, 1.1),
-        ("III", 0.45, 0.4), ("aVF", 0.8, 0.7), ("V3", 0.6, 1.3), ("V6", 1.0, 0.9),
+        ("I", 0.7, 0.8),
+        ("aVR", -0.8, -0.8),
+        ("V1", -0.5, -0.3),
+        ("V4", 1.5, 1.2),
+        ("II", 1.1, 1.0),
+        ("aVL", 0.35, 0.4),
+        ("V2", -0.7, 1.0),
+        ("V5", 1.3, 1.1),
+        ("III", 0.45, 0.4),
+        ("aVF", 0.8, 0.7),
+        ("V3", 0.6, 1.3),
+        ("V6", 1.0, 0.9),
         ("II", 1.1, 1.0),
     ];
     for (number, (name, r, t)) in leads.into_iter().enumerate() {
@@ -58,7 +67,18 @@ pub fn ecg_strip(site: &Site, date: Date, dice: &mut Dice) -> Vec<u8> {
         c.path(&points, 0.15, ink);
         c.text(left + 1.0, base - 16.0, name, Pen::bold(3.0), ink);
         if column == 0 {
-            c.path(&[(left - 6.0, base), (left - 5.0, base), (left - 5.0, base - 10.0), (left - 1.5, base - 10.0), (left - 1.5, base), (left, base)], 0.15, ink);
+            c.path(
+                &[
+                    (left - 6.0, base),
+                    (left - 5.0, base),
+                    (left - 5.0, base - 10.0),
+                    (left - 1.5, base - 10.0),
+                    (left - 1.5, base),
+                    (left, base),
+                ],
+                0.15,
+                ink,
+            );
         }
     }
     png(&display(&c), c.width, c.height, png::ColorType::Rgb)
@@ -99,7 +119,7 @@ pub fn chart(site: &Site, dice: &mut Dice) -> Vec<u8> {
             [0, 1, 2].map(|channel| p[channel] + (palette[2][channel] - p[channel]) * 0.15)
         });
         for colour in palette.into_iter().take(2) {
-            let (rough, level) = (dice.next() as u32, dice.between(3.4, 6.2));
+            let (rough, level) = (dice.bits() as u32, dice.between(3.4, 6.2));
             let peak = dice.between(0.1, 0.9);
             let points: Vec<Point> = (0..=400)
                 .map(|step| {
@@ -118,7 +138,7 @@ pub fn chart(site: &Site, dice: &mut Dice) -> Vec<u8> {
 
 /// A coronary angiogram: branching vessels filled with contrast, ribs faintly behind; a grey PNG file.
 pub fn angiogram(dice: &mut Dice) -> Vec<u8> {
-    let seed = dice.next() as u32;
+    let seed = dice.bits() as u32;
     let mut c = Canvas::new(768, 768, 100.0, 0.7);
     let slope = dice.between(0.2, 0.5);
     c.wash(|x, y, _| {
@@ -126,7 +146,8 @@ pub fn angiogram(dice: &mut Dice) -> Vec<u8> {
         0.62 + 0.16 * cloud(seed ^ 1, x * 0.025, y * 0.025) - 0.05 * smooth(0.2, 0.9, rib)
     });
     c.shadow(&oval(dice.between(40.0, 60.0), 110.0, 60.0, 44.0), (0.0, 0.0), 14.0, 0.35);
-    let catheter: Vec<Point> = (0..50).map(|step| step as f32 / 49.0).map(|t| (34.0 - 30.0 * t + 22.0 * t * t, 16.0 - 20.0 * t)).collect();
+    let catheter: Vec<Point> =
+        (0..50).map(|step| step as f32 / 49.0).map(|t| (34.0 - 30.0 * t + 22.0 * t * t, 16.0 - 20.0 * t)).collect();
     c.path(&catheter, 0.9, 0.22);
     for _ in 0..dice.whole(2, 3) {
         let start = (34.0 + dice.between(0.0, 2.0), 16.0);
@@ -162,7 +183,7 @@ fn vessel(c: &mut Canvas<f32>, dice: &mut Dice, start: Point, heading: f32, widt
 
 /// An echocardiogram: a fan of speckle with four dark chambers, and the ECG beneath; a grey JPEG file.
 pub fn echocardiogram(dice: &mut Dice) -> Vec<u8> {
-    let seed = dice.next() as u32;
+    let seed = dice.bits() as u32;
     let mut c = Canvas::new(800, 600, 100.0, 0.02);
     let across = c.across();
     let apex = (across * 0.5, 4.0);
@@ -181,7 +202,8 @@ pub fn echocardiogram(dice: &mut Dice) -> Vec<u8> {
             return 0.02;
         }
         let tissue = 0.34 + 0.3 * cloud(seed, x * 0.08, y * 0.1);
-        let wobble = 0.42 * (cloud(seed ^ 1, x * 0.16, y * 0.13) - 0.5) + 0.2 * (cloud(seed ^ 4, x * 0.6, y * 0.6) - 0.5);
+        let wobble =
+            0.42 * (cloud(seed ^ 1, x * 0.16, y * 0.13) - 0.5) + 0.2 * (cloud(seed ^ 4, x * 0.6, y * 0.6) - 0.5);
         let inside = chambers.iter().fold(1.0f32, |least, &(cx, cy, rx, ry)| {
             let taper = 1.0 - 0.3 * ((cy - y) / ry).clamp(0.0, 1.0);
             let reach = (((x - cx) / (rx * taper)).powi(2) + ((y - cy) / ry).powi(2)).sqrt() + wobble;

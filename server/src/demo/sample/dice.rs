@@ -11,13 +11,13 @@ impl Dice {
     /// The sequence for one `purpose` of one `number` under a seed; different purposes are independent.
     pub fn new(seed: u64, number: usize, purpose: u64) -> Self {
         let mut mixed = Self(seed ^ 0x5851_f42d_4c95_7f2d);
-        let seeded = mixed.next();
+        let seeded = mixed.bits();
         let mut numbered = Self(seeded ^ (number as u64).wrapping_mul(0xd6e8_feb8_6659_fd93));
-        Self(numbered.next() ^ purpose.wrapping_mul(0xa076_1d64_78bd_642f))
+        Self(numbered.bits() ^ purpose.wrapping_mul(0xa076_1d64_78bd_642f))
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -27,7 +27,7 @@ impl Dice {
 
     /// A number in `[0, 1)`.
     pub fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1u64 << 24) as f32
+        (self.bits() >> 40) as f32 / (1u64 << 24) as f32
     }
 
     /// A number in `[low, high)`.
@@ -37,7 +37,7 @@ impl Dice {
 
     /// A whole number in `low..=high`.
     pub fn whole(&mut self, low: usize, high: usize) -> usize {
-        low + (self.next() % (high - low + 1) as u64) as usize
+        low + (self.bits() % (high - low + 1) as u64) as usize
     }
 
     /// True with the given probability.

@@ -45,8 +45,9 @@ fn tone_curve() -> Vec<f32> {
 /// Takes the picture.
 pub fn develop(canvas: &Canvas<Rgb>, lens: &Lens) -> Picture {
     let curve = tone_curve();
+    let indirect = lens.ambient;
     let (across, unit) = (canvas.across(), canvas.down() / canvas.height as f32);
-    let mut grain = Dice::new(lens.seed, canvas.width, 1).next() | 1;
+    let mut grain = Dice::new(lens.seed, canvas.width, 1).bits() | 1;
     let mut rgb = vec![0; canvas.pixels.len() * 3];
     let rows = canvas.pixels.chunks_exact(canvas.width).zip(rgb.chunks_exact_mut(canvas.width * 3));
     for (row, (pixels, finished)) in rows.enumerate() {
@@ -62,7 +63,7 @@ pub fn develop(canvas: &Canvas<Rgb>, lens: &Lens) -> Picture {
             grain ^= grain << 17;
             let shared = ((grain & 255) + (grain >> 8 & 255)) as i32 - 255;
             for channel in 0..3 {
-                let lit = pixel[channel] * gain * (lens.ambient + direct * lens.light[channel]);
+                let lit = pixel[channel] * gain * (indirect + direct * lens.light[channel]);
                 let step = (lit.max(0.0).sqrt() * (CURVE_STEPS / 2) as f32) as u32;
                 let level = curve[(step as usize).min(CURVE_STEPS - 1)];
                 let own = (grain >> (24 + channel * 8) & 255) as i32 - 127;

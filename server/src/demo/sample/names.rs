@@ -2,11 +2,11 @@
 
 use jiff::civil::Date;
 
+use super::Recipe;
 use super::dice::Dice;
 use super::photo::Scene;
 use super::places::Site;
 use super::scan::Form;
-use super::Recipe;
 
 /// A plausible name for a document; a few numbers get one that tests whoever prints, stores or downloads it.
 pub fn filename(recipe: Recipe, number: usize, site: &Site, date: Date, dice: &mut Dice) -> String {
@@ -45,32 +45,78 @@ pub fn filename(recipe: Recipe, number: usize, site: &Site, date: Date, dice: &m
 /// What the document is called in a language; English where we have no word.
 fn title(recipe: Recipe, language: &str) -> &'static str {
     let [english, german, french, spanish] = match recipe {
-        Recipe::Photograph(Scene::Shelf, ..) => ["Storage shelf", "Lagerregal Prüfprodukte", "Étagère de stockage", "Estantería del almacén"],
-        Recipe::Photograph(Scene::Vials, ..) => ["Vials visit 3", "Fläschchen Prüfpräparat", "Flacons à l'étude", "Viales del estudio"],
-        Recipe::Photograph(Scene::Monitor, ..) => ["Bedside monitor", "Überwachungsmonitor", "Moniteur salle 2", "Monitor de cabecera"],
-        Recipe::Photograph(Scene::Refrigerator, ..) => ["Refrigerator room 2.14", "Kühlschrank Studienmedikation", "Réfrigérateur n° 3", "Frigorífico de farmacia"],
-        Recipe::Photograph(Scene::Ward, ..) => ["Ward room after cleaning", "Patientenzimmer Station 4", "Chambre d'hospitalisation", "Habitación de planta"],
-        Recipe::Photograph(Scene::Rack, ..) => ["Sample rack", "Probenständer Zentrallabor", "Portoir échantillons", "Gradilla de muestras"],
-        Recipe::Photograph(Scene::Device, ..) => ["Explanted device", "Gerätefoto Rücksendung", "Dispositif après explantation", "Dispositivo explantado"],
-        Recipe::Photograph(Scene::Panel, ..) => ["Instrument panel", "Gerätefront Prüfung", "Panneau de l'appareil", "Panel del equipo"],
-        Recipe::Photograph(Scene::Corridor, ..) => ["Corridor to cath lab", "Flur Herzkatheter", "Couloir bloc", "Pasillo de hemodinámica"],
-        Recipe::Photograph(Scene::Carton, ..) => ["Device label", "Etikett Gerät", "Étiquette du dispositif", "Etiqueta del dispositivo"],
-        Recipe::CopyOf(_) | Recipe::Truncated | Recipe::Empty => ["Photo copy", "Foto Kopie", "Photo copie", "Foto copia"],
+        Recipe::Photograph(Scene::Shelf, ..) => {
+            ["Storage shelf", "Lagerregal Prüfprodukte", "Étagère de stockage", "Estantería del almacén"]
+        }
+        Recipe::Photograph(Scene::Vials, ..) => {
+            ["Vials visit 3", "Fläschchen Prüfpräparat", "Flacons à l'étude", "Viales del estudio"]
+        }
+        Recipe::Photograph(Scene::Monitor, ..) => {
+            ["Bedside monitor", "Überwachungsmonitor", "Moniteur salle 2", "Monitor de cabecera"]
+        }
+        Recipe::Photograph(Scene::Refrigerator, ..) => {
+            ["Refrigerator room 2.14", "Kühlschrank Studienmedikation", "Réfrigérateur n° 3", "Frigorífico de farmacia"]
+        }
+        Recipe::Photograph(Scene::Ward, ..) => [
+            "Ward room after cleaning",
+            "Patientenzimmer Station 4",
+            "Chambre d'hospitalisation",
+            "Habitación de planta",
+        ],
+        Recipe::Photograph(Scene::Rack, ..) => {
+            ["Sample rack", "Probenständer Zentrallabor", "Portoir échantillons", "Gradilla de muestras"]
+        }
+        Recipe::Photograph(Scene::Device, ..) => {
+            ["Explanted device", "Gerätefoto Rücksendung", "Dispositif après explantation", "Dispositivo explantado"]
+        }
+        Recipe::Photograph(Scene::Panel, ..) => {
+            ["Instrument panel", "Gerätefront Prüfung", "Panneau de l'appareil", "Panel del equipo"]
+        }
+        Recipe::Photograph(Scene::Corridor, ..) => {
+            ["Corridor to cath lab", "Flur Herzkatheter", "Couloir bloc", "Pasillo de hemodinámica"]
+        }
+        Recipe::Photograph(Scene::Carton, ..) => {
+            ["Device label", "Etikett Gerät", "Étiquette du dispositif", "Etiqueta del dispositivo"]
+        }
+        Recipe::CopyOf(_) | Recipe::Truncated | Recipe::Empty => {
+            ["Photo copy", "Foto Kopie", "Photo copie", "Foto copia"]
+        }
         Recipe::TextAsJpeg => ["Photo of note", "Foto Notiz", "Photo de la note", "Foto de la nota"],
-        Recipe::Scan(Form::Consent, _) => ["Consent form signed", "Einwilligungserklärung unterschrieben", "Consentement signé", "Consentimiento informado"],
-        Recipe::Scan(Form::Delegation, _) => ["Delegation log", "Delegationsliste", "Délégation des tâches", "Registro de delegación"],
-        Recipe::Scan(Form::Temperatures, _) => ["Temperature log", "Temperaturprotokoll", "Relevé de température", "Registro de temperatura"],
-        Recipe::Scan(Form::Letter, _) | Recipe::HugeClaim => ["Ethics letter", "Votum Ethikkommission", "Avis du comité d'éthique", "Dictamen del comité ético"],
-        Recipe::Scan(Form::AdverseEvent, _) => ["Adverse event form", "Meldung unerwünschtes Ereignis", "Événement indésirable", "Acontecimiento adverso"],
+        Recipe::Scan(Form::Consent, _) => [
+            "Consent form signed",
+            "Einwilligungserklärung unterschrieben",
+            "Consentement signé",
+            "Consentimiento informado",
+        ],
+        Recipe::Scan(Form::Delegation, _) => {
+            ["Delegation log", "Delegationsliste", "Délégation des tâches", "Registro de delegación"]
+        }
+        Recipe::Scan(Form::Temperatures, _) => {
+            ["Temperature log", "Temperaturprotokoll", "Relevé de température", "Registro de temperatura"]
+        }
+        Recipe::Scan(Form::Letter, _) | Recipe::HugeClaim => {
+            ["Ethics letter", "Votum Ethikkommission", "Avis du comité d'éthique", "Dictamen del comité ético"]
+        }
+        Recipe::Scan(Form::AdverseEvent, _) => {
+            ["Adverse event form", "Meldung unerwünschtes Ereignis", "Événement indésirable", "Acontecimiento adverso"]
+        }
         Recipe::Ecg => ["ECG 12 leads", "EKG Ruhe", "ECG repos", "ECG reposo"],
-        Recipe::Chart => ["Chart enrolment", "Diagramm Rekrutierung", "Graphique inclusions", "Gráfico de reclutamiento"],
+        Recipe::Chart => {
+            ["Chart enrolment", "Diagramm Rekrutierung", "Graphique inclusions", "Gráfico de reclutamiento"]
+        }
         Recipe::Angiogram => ["Angiogram LCA", "Angiographie LCA", "Coronarographie", "Coronariografía"],
         Recipe::Echocardiogram => ["Echo 4 chamber", "Echo Vierkammerblick", "Écho 4 cavités", "Eco cuatro cámaras"],
-        Recipe::Lab(_) | Recipe::LongLine => ["Lab values", "Laborwerte", "Résultats de laboratoire", "Valores de laboratorio"],
-        Recipe::Temperatures(_) => ["Logger export", "Logger Auslesung Kühlschrank", "Export enregistreur", "Exportación del registrador"],
+        Recipe::Lab(_) | Recipe::LongLine => {
+            ["Lab values", "Laborwerte", "Résultats de laboratoire", "Valores de laboratorio"]
+        }
+        Recipe::Temperatures(_) => {
+            ["Logger export", "Logger Auslesung Kühlschrank", "Export enregistreur", "Exportación del registrador"]
+        }
         Recipe::Note => ["Monitoring visit note", "Monitoring Bericht", "Note de visite", "Nota de monitorización"],
         Recipe::Pdf => ["Shipping record", "Lieferschein", "Bordereau d'envoi", "Albarán de envío"],
-        Recipe::Zip | Recipe::Random => ["Programmer export", "Export Programmiergerät", "Export programmateur", "Exportación"],
+        Recipe::Zip | Recipe::Random => {
+            ["Programmer export", "Export Programmiergerät", "Export programmateur", "Exportación"]
+        }
     };
     match language {
         "de" => german,

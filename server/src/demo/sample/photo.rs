@@ -100,8 +100,9 @@ pub fn photograph(scene: Scene, fault: Fault, held: Held, dice: &mut Dice) -> Ve
 }
 
 fn picture(scene: Scene, fault: Fault, dice: &mut Dice) -> Picture {
-    let sizes = [(800, 600), (800, 600), (800, 600), (960, 720), (960, 720), (1024, 768), (1024, 768), (1280, 960), (1600, 1200)];
-    let (width, height) = if fault == Fault::Tiny { (96, 72) } else { dice.pick(&sizes) };
+    const SIZES: [(usize, usize); 9] =
+        [(800, 600), (800, 600), (800, 600), (800, 600), (800, 600), (960, 720), (960, 720), (1024, 768), (1600, 1200)];
+    let (width, height) = if fault == Fault::Tiny { (96, 72) } else { dice.pick(&SIZES) };
     let mood = dice.pick(&moods());
     let mut canvas = Canvas::new(width, height, 100.0, mood.wall);
     let draw = match scene {
@@ -132,7 +133,7 @@ fn picture(scene: Scene, fault: Fault, dice: &mut Dice) -> Picture {
         light: mood.light.times(1.12),
         ambient: mood.ambient,
         noise,
-        seed: dice.next(),
+        seed: dice.bits(),
     };
     develop(&canvas, &lens)
 }

@@ -13,34 +13,46 @@ use super::{DOCUMENTS, OTHER_TRIAL, PRESENT, Recipe, date_before, names, place, 
 
 /// One thing somebody does. Documents are named by their number; the files are made when they are needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SampleChange {
-    /// Somebody uploads [`super::document`]`(seed, document, date)`.
-    Add { at: Timestamp, by: String, document: usize, date: Date },
-    /// Somebody sets properties, by their names in the API.
-    Edit { at: Timestamp, by: String, document: usize, patch: Vec<(&'static str, String)>, reason: &'static str },
-    /// Somebody replaces the file by [`super::revision`]`(seed, document, revision, date)`.
-    Replace { at: Timestamp, by: String, document: usize, revision: u64, date: Date, reason: &'static str },
-    /// Somebody removes the document.
-    Remove { at: Timestamp, by: String, document: usize, reason: &'static str },
+pub struct SampleChange {
+    /// When it happens.
+    pub at: Timestamp,
+    /// Who does it: one of the ids given.
+    pub by: String,
+    /// The number of the document.
+    pub document: usize,
+    /// What is done.
+    pub action: Action,
 }
 
-impl SampleChange {
-    /// When it happens.
-    pub fn at(&self) -> Timestamp {
-        match self {
-            Self::Add { at, .. } | Self::Edit { at, .. } | Self::Replace { at, .. } | Self::Remove { at, .. } => *at,
-        }
-    }
-
-    /// The number of the document.
-    pub fn document(&self) -> usize {
-        match self {
-            Self::Add { document, .. }
-            | Self::Edit { document, .. }
-            | Self::Replace { document, .. }
-            | Self::Remove { document, .. } => *document,
-        }
-    }
+/// What is done to a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// [`super::document`]`(seed, document, date)` is uploaded.
+    Add {
+        /// The date of the document.
+        date: Date,
+    },
+    /// Properties are set.
+    Edit {
+        /// Their names in the API and new values.
+        patch: Vec<(&'static str, String)>,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The file is replaced by that of [`super::revision`]`(seed, document, revision, date)`.
+    Replace {
+        /// The number of the new file, from 1.
+        revision: u64,
+        /// The date written in the new file.
+        date: Date,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The document is removed.
+    Remove {
+        /// Why.
+        reason: &'static str,
+    },
 }
 
 /// What the plan remembers of a document that is there.
@@ -65,9 +77,7 @@ struct Planner<'a> {
 /// each week has another number of changes, and the last change is an upload in the last hours before the end.
 /// `people` must not be empty and `weeks` not 0.
 pub fn weeks(seed: u64, start: Date, zone: &TimeZone, weeks: usize, people: &[&str]) -> Vec<SampleChange> {
-    let present = (0..PRESENT)
-        .map(|number| (number, known(seed, number, date_before(seed, number, start))))
-        .collect();
+    let present = (0..PRESENT).map(|number| (number, known(seed, number, date_before(seed, number, start)))).collect();
     let mut planner = Planner { seed, dice: Dice::new(seed, 0, 7), people, present, changes: Vec::new() };
     let mut dice = Dice::new(seed, 0, 8);
     let loads: Vec<f32> = (0..weeks).map(|week| if week % 12 == 8 { 0.2 } else { dice.between(0.45, 1.7) }).collect();
@@ -84,18 +94,20 @@ pub fn weeks(seed: u64, start: Date, zone: &TimeZone, weeks: usize, people: &[&s
         sizes.push(until - next + others);
         let from = start.saturating_add((week as i64 * 7).days());
         let mut span = Span::new(from, from.saturating_add(7.days()), zone);
+        let end = span.until;
         if last {
-            planner.add_last(&span);
             span.until -= 3.hours();
         }
-        let added: Vec<usize> = (next..until).filter(|number| number + 1 < DOCUMENTS).collect();
         planner.changes_of(&span, others, week == weeks / 2);
-        for number in added {
+        for number in (next..until).filter(|number| number + 1 < DOCUMENTS) {
             planner.add(number, &span);
+        }
+        if last {
+            planner.add_last(end);
         }
         next = until;
     }
-    planner.changes.sort_by_key(SampleChange::at);
+    planner.changes.sort_by_key(|change| change.at);
     planner.changes
 }
 
@@ -129,10 +141,10 @@ impl Planner<'_> {
     }
 
     /// The upload shortly before the end: where it is Monday morning already.
-    fn add_last(&mut self, span: &Span) {
+    fn add_last(&mut self, end: Timestamp) {
         let site = place(self.seed, DOCUMENTS - 1);
         let before = self.dice.whole(25 * 60, 150 * 60) as i64;
-        let instant = span.until - before.seconds() + 417_113.microseconds();
+        let instant = end - before.seconds() + 417_113.microseconds();
         self.add_at(DOCUMENTS - 1, site, &instant.to_zoned_datetime(zone_of(&SITES[site])));
     }
 
@@ -140,7 +152,8 @@ impl Planner<'_> {
         let date = at.date().saturating_sub((self.dice.whole(0, 9) as i64).days());
         let by = self.person(site);
         self.present.insert(number, known(self.seed, number, date));
-        self.changes.push(SampleChange::Add { at: at.timestamp(), by, document: number, date });
+        let action = Action::Add { date };
+        self.changes.push(SampleChange { at: at.timestamp(), by, document: number, action });
     }
 
     /// Changes documents that were there when the week began, each at most once.
@@ -154,42 +167,42 @@ impl Planner<'_> {
             let site = place(self.seed, number);
             let at = self.working_hour(&SITES[site], span).timestamp();
             let by = self.person(site);
-            let change = match self.dice.whole(0, 19) {
-                _ if moving && turn == 0 => self.move_away(at, by, number),
-                0..=2 => self.remove(at, by, number),
-                3..=6 => self.replace(at, by, number),
-                _ => self.edit(at, by, number),
+            let action = match self.dice.whole(0, 19) {
+                _ if moving && turn == 0 => self.move_away(number),
+                0..=2 => self.remove(number),
+                3..=6 => self.replace(number, at),
+                _ => self.edit(number),
             };
-            self.changes.push(change);
+            self.changes.push(SampleChange { at, by, document: number, action });
         }
     }
 
-    fn move_away(&mut self, at: Timestamp, by: String, document: usize) -> SampleChange {
+    fn move_away(&mut self, document: usize) -> Action {
         self.present.remove(&document);
         let patch = vec![("TrialId", String::from(OTHER_TRIAL))];
-        SampleChange::Edit { at, by, document, patch, reason: "Belongs to the sister study" }
+        Action::Edit { patch, reason: "Belongs to the sister study" }
     }
 
-    fn remove(&mut self, at: Timestamp, by: String, document: usize) -> SampleChange {
+    fn remove(&mut self, document: usize) -> Action {
         self.present.remove(&document);
-        SampleChange::Remove { at, by, document, reason: self.dice.pick(&REMOVE_REASONS) }
+        Action::Remove { reason: self.dice.pick(&REMOVE_REASONS) }
     }
 
-    fn replace(&mut self, at: Timestamp, by: String, document: usize) -> SampleChange {
+    fn replace(&mut self, document: usize, at: Timestamp) -> Action {
         let date = at.to_zoned_datetime(TimeZone::UTC).date();
         let reason = self.dice.pick(&REPLACE_REASONS);
         let revision = self.present.get_mut(&document).map_or(1, |known| {
             known.revision += 1;
             known.revision
         });
-        SampleChange::Replace { at, by, document, revision, date, reason }
+        Action::Replace { revision, date, reason }
     }
 
-    fn edit(&mut self, at: Timestamp, by: String, document: usize) -> SampleChange {
+    fn edit(&mut self, document: usize) -> Action {
         let choice = self.dice.whole(0, 9);
         let site = &SITES[place(self.seed, document)];
         let made: Recipe = recipe(self.seed, document);
-        let Some(known) = self.present.get_mut(&document) else { return self.move_away(at, by, document) };
+        let Some(known) = self.present.get_mut(&document) else { return self.move_away(document) };
         let (patch, reason) = match (known.status, choice) {
             ("draft", 0..=6) => {
                 known.status = "final";
@@ -214,7 +227,7 @@ impl Planner<'_> {
                 (vec![("Filename", renamed)], EDIT_REASONS[3])
             }
         };
-        SampleChange::Edit { at, by, document, patch, reason }
+        Action::Edit { patch, reason }
     }
 
     /// Mostly the person who looks after the site.

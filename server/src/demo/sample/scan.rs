@@ -39,6 +39,8 @@ const HEIGHT: usize = 1754;
 /// Millimetres of an A4 page.
 const ACROSS: f32 = 210.0;
 const DOWN: f32 = 297.0;
+/// The side of the square of paper fibres that is repeated, in pixels.
+const TILE: usize = 256;
 
 struct Page<'a> {
     canvas: Canvas<f32>,
@@ -129,7 +131,7 @@ impl Page<'_> {
     fn signature(&mut self, (x, y): Point, width: f32) {
         let loops = self.dice.between(4.0, 7.5);
         let (lean, swing) = (self.dice.between(0.3, 0.9), self.dice.between(4.5, 7.0));
-        let rough = self.dice.next() as u32;
+        let rough = self.dice.bits() as u32;
         let points: Vec<Point> = (0..160)
             .map(|step| step as f32 / 159.0)
             .map(|t| {
@@ -144,7 +146,11 @@ impl Page<'_> {
             self.canvas.line(pair[0], pair[1], pressure, self.hand);
         }
         let tail = self.dice.between(0.7, 1.05);
-        self.canvas.path(&[(x + width, y - 2.0), (x + width * 0.5, y + 1.6), (x + width * tail, y + 0.6)], 0.2, self.hand);
+        self.canvas.path(
+            &[(x + width, y - 2.0), (x + width * 0.5, y + 1.6), (x + width * tail, y + 0.6)],
+            0.2,
+            self.hand,
+        );
     }
 
     fn handwritten(&mut self, x: f32, y: f32, text: &str, height: f32) {
@@ -193,23 +199,29 @@ impl Page<'_> {
         for step in 0..24 {
             let (sin, cos) = (step as f32 * 15.0).to_radians().sin_cos();
             let (near, far) = if step % 3 == 0 { (0.64, 0.82) } else { (0.69, 0.77) };
-            self.canvas.line((x + cos * r * near, y + sin * r * near), (x + cos * r * far, y + sin * r * far), 0.35, ink);
+            self.canvas.line(
+                (x + cos * r * near, y + sin * r * near),
+                (x + cos * r * far, y + sin * r * far),
+                0.35,
+                ink,
+            );
         }
         for (row, word) in words.into_iter().enumerate() {
             let width = word.len() as f32 * r * 0.105;
             let at = (x - width * 0.5, y + (row as f32 - 0.6) * r * 0.24);
             self.canvas.text(at.0, at.1 + lean * 2.0, word, Pen::bold(r * 0.15), ink);
         }
-        let patchy = self.dice.next() as u32;
+        let patchy = self.dice.bits() as u32;
         self.canvas.paint([x - r * 1.1, y - r * 1.1, x + r * 1.1, y + r * 1.1], |px, py, ground| {
-            let missing = smooth(0.55, 0.85, cloud(patchy, px * 0.4, py * 0.4) * 0.7 + cloud(patchy, px * 2.5, py * 2.5) * 0.3);
+            let missing =
+                smooth(0.55, 0.85, cloud(patchy, px * 0.4, py * 0.4) * 0.7 + cloud(patchy, px * 2.5, py * 2.5) * 0.3);
             ground + (1.0 - ground) * missing * smooth(0.2, 0.45, ground)
         });
     }
 
     /// Paper and glass: uneven light, fibres, folds, dust, the dark rim of a page that lies askew.
     fn wear(&mut self) {
-        let (seed, dice) = (self.dice.next() as u32, &mut *self.dice);
+        let (seed, dice) = (self.dice.bits() as u32, &mut *self.dice);
         let (paper, shade) = (dice.between(0.93, 0.985), dice.between(0.01, 0.05));
         let fold = if dice.chance(0.35) { DOWN / 3.0 } else { -50.0 };
         let (rim, punched) = (dice.between(0.3, 1.6), dice.chance(0.5));
@@ -222,13 +234,25 @@ impl Page<'_> {
                 self.canvas.path(&[(11.0, y), (11.0, y)], 3.0, 0.5);
             }
         }
-        self.canvas.wash(|x, y, ground| {
-            let uneven = cloud(seed, x * 0.012, y * 0.012) * shade;
-            let fibre = (cloud(seed ^ 2, x * 1.1, y * 1.1) - 0.5) * 0.012;
+        // Row and column terms are made once: this touches two million pixels.
+        let unit = DOWN / HEIGHT as f32;
+        let columns: Vec<f32> = (0..WIDTH)
+            .map(|column| column as f32 * unit)
+            .map(|x| paper - shade * 0.5 * cloud(seed, x * 0.02, 0.0) - 0.35 * smooth(rim, 0.0, x))
+            .collect();
+        let fibres: Vec<f32> = (0..TILE * TILE)
+            .map(|at| (cloud(seed ^ 2, (at % TILE) as f32 * 0.19, (at / TILE) as f32 * 0.19) - 0.5) * 0.012)
+            .collect();
+        for (row, pixels) in self.canvas.pixels.chunks_exact_mut(WIDTH).enumerate() {
+            let y = row as f32 * unit;
             let crease = 0.05 * (smooth(0.5, 0.0, (y - fold).abs()) + smooth(0.5, 0.0, (y - fold * 2.0).abs()));
-            let edge = 0.35 * smooth(rim, 0.0, x) + 0.2 * smooth(rim * 2.0, 0.0, DOWN - y);
-            (ground * (paper - uneven + fibre) - crease - edge).clamp(0.0, 1.0)
-        });
+            let edge = 0.2 * smooth(rim * 2.0, 0.0, DOWN - y);
+            let shaded = crease + edge + shade * 0.5 * cloud(seed ^ 1, 0.0, y * 0.02);
+            let fibres = fibres[row % TILE * TILE..][..TILE].iter().cycle();
+            for ((pixel, column), fibre) in pixels.iter_mut().zip(&columns).zip(fibres) {
+                *pixel = (*pixel * (column + fibre - shaded)).clamp(0.0, 1.0);
+            }
+        }
     }
 }
 
@@ -275,8 +299,22 @@ fn delegation(page: &mut Page, site: &Site) {
 
 fn temperatures(page: &mut Page, site: &Site, date: Date) {
     page.heading("Refrigerator temperature log", site);
-    page.canvas.text(20.0, 47.0, &date.strftime("Month  %Y-%m   Range 2.0 to 8.0 °C").to_string(), Pen::plain(2.8), page.print);
-    let heads = [("Day", 20.0), ("Min", 36.0), ("Max", 60.0), ("Now", 84.0), ("Time", 108.0), ("Initials", 132.0), ("Remark", 152.0)];
+    page.canvas.text(
+        20.0,
+        47.0,
+        &date.strftime("Month  %Y-%m   Range 2.0 to 8.0 °C").to_string(),
+        Pen::plain(2.8),
+        page.print,
+    );
+    let heads = [
+        ("Day", 20.0),
+        ("Min", 36.0),
+        ("Max", 60.0),
+        ("Now", 84.0),
+        ("Time", 108.0),
+        ("Initials", 132.0),
+        ("Remark", 152.0),
+    ];
     let (pitch, top) = (6.9, 53.0);
     page.table(top, &heads, 31, pitch);
     let filled = page.dice.whole(18, 31);

@@ -120,7 +120,13 @@ pub fn temperature_log(style: Style, site: &Site, date: Date, dice: &mut Dice) -
         let value = level + drift + warm;
         let alarm = if (2.0..=8.0).contains(&value) { "" } else { "ALARM" };
         let humidity = style.number(dice.between(34.0, 52.0), 0);
-        rows.push(cells([&logger, &time.strftime("%Y-%m-%d %H:%M").to_string(), &style.number(value, 2), &humidity, alarm]));
+        rows.push(cells([
+            &logger,
+            &time.strftime("%Y-%m-%d %H:%M").to_string(),
+            &style.number(value, 2),
+            &humidity,
+            alarm,
+        ]));
     }
     style.write(rows, dice)
 }

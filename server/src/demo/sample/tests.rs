@@ -97,7 +97,7 @@ fn broken_files_are_broken_in_the_way_their_name_says() {
     assert!(line.len() >= LONG_LINE && !line.contains(&b'\n'));
     assert!(std::str::from_utf8(&bytes(55)).is_err());
     let claim = bytes(131);
-    let decoder = png::Decoder::new(std::io::Cursor::new(&claim));
+    let mut decoder = png::Decoder::new(std::io::Cursor::new(&claim));
     let header = decoder.read_header_info().map(|header| (header.width, header.height));
     let limited = matches!(header, Err(png::DecodingError::LimitsExceeded));
     assert!(limited || header.is_ok_and(|size| size == (60_000, 60_000)) && claim.len() < 100);
@@ -109,23 +109,23 @@ fn the_plan_touches_only_documents_that_are_there() {
         let mut present: BTreeSet<usize> = (0..PRESENT).collect();
         let (mut added, mut moved, mut before) = (0, 0, Timestamp::MIN);
         for change in plan(seed) {
-            assert!(change.at() > before);
-            before = change.at();
-            let known = present.contains(&change.document());
-            match change {
-                SampleChange::Add { document, .. } => {
-                    assert!(!known && present.insert(document));
+            assert!(change.at > before);
+            before = change.at;
+            let known = present.contains(&change.document);
+            match change.action {
+                Action::Add { .. } => {
+                    assert!(!known && present.insert(change.document));
                     added += 1;
                 }
-                SampleChange::Edit { document, patch, .. } => {
+                Action::Edit { patch, .. } => {
                     assert!(known);
                     if patch.iter().any(|(property, _)| *property == "TrialId") {
-                        present.remove(&document);
+                        present.remove(&change.document);
                         moved += 1;
                     }
                 }
-                SampleChange::Replace { .. } => assert!(known),
-                SampleChange::Remove { document, .. } => assert!(known && present.remove(&document)),
+                Action::Replace { .. } => assert!(known),
+                Action::Remove { .. } => assert!(known && present.remove(&change.document)),
             }
         }
         assert_eq!((added, moved), (DOCUMENTS - PRESENT, 1));
@@ -138,13 +138,13 @@ fn each_week_differs_and_the_last_change_is_shortly_before_the_end() {
         let changes = plan(seed);
         let mut sizes = BTreeMap::new();
         for change in &changes {
-            assert!(change.at().as_microsecond() % (15 * 60 * 1_000_000) != 0);
-            let days = (change.at().in_tz("Europe/Berlin").unwrap().date() - START).get_days();
+            assert!(change.at.as_microsecond() % (15 * 60 * 1_000_000) != 0);
+            let days = (change.at.in_tz("Europe/Berlin").unwrap().date() - START).get_days();
             *sizes.entry(days / 7).or_insert(0) += 1;
         }
         assert_eq!(sizes.keys().copied().collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
         assert_eq!(sizes.values().collect::<BTreeSet<_>>().len(), 12);
-        let left = end().as_second() - changes[changes.len() - 1].at().as_second();
+        let left = end().as_second() - changes[changes.len() - 1].at.as_second();
         assert!((1..3 * 3600).contains(&left), "{left} seconds before the end");
     }
 }
@@ -152,8 +152,8 @@ fn each_week_differs_and_the_last_change_is_shortly_before_the_end() {
 #[test]
 fn people_work_when_it_is_day_where_they_are() {
     for change in plan(1) {
-        let site = &SITES[place(1, change.document())];
-        let hour = change.at().in_tz(site.zone).unwrap().hour();
+        let site = &SITES[place(1, change.document)];
+        let hour = change.at.in_tz(site.zone).unwrap().hour();
         assert!((7..19).contains(&hour), "{} at {hour}", site.code);
     }
 }

@@ -41,7 +41,8 @@ pub fn refrigerator(c: &mut Canvas<Rgb>, dice: &mut Dice, mood: &Mood) {
     let display = slab(left + width * 0.5 - 11.0, 5.4, 22.0, 7.2, 0.8);
     c.solid(&display, [0.012, 0.014, 0.018]);
     let warm = dice.chance(0.15);
-    let led = if warm { [1.0, 0.12, 0.06] } else { dice.pick(&[[0.1, 0.95, 0.55], [0.15, 0.7, 1.0], [1.0, 0.45, 0.08]]) };
+    let led =
+        if warm { [1.0, 0.12, 0.06] } else { dice.pick(&[[0.1, 0.95, 0.55], [0.15, 0.7, 1.0], [1.0, 0.45, 0.08]]) };
     let degrees = if warm { dice.whole(92, 121) } else { dice.whole(28, 64) };
     let reading = format!("{}.{} °C", degrees / 10, degrees % 10);
     c.text(left + width * 0.5 - 8.6, 10.9, &reading, Pen::bold(3.8), led);
@@ -127,10 +128,11 @@ pub fn ward(c: &mut Canvas<Rgb>, dice: &mut Dice, mood: &Mood) {
 
 fn window(c: &mut Canvas<Rgb>, dice: &mut Dice, left: f32, mirrored: bool, horizon: f32) {
     let (top, width, height) = (9.0, 40.0, 36.0);
-    let skies = [(0x5d9bd3, 0xdcecf5), (0x2b3a67, 0xf2a065), (0x8fa3ad, 0xd9e0e2), (0x14213d, 0x33517e), (0x7fb7e8, 0xfff1d6)];
+    let skies =
+        [(0x5d9bd3, 0xdcecf5), (0x2b3a67, 0xf2a065), (0x8fa3ad, 0xd9e0e2), (0x14213d, 0x33517e), (0x7fb7e8, 0xfff1d6)];
     let (high, low) = dice.pick(&skies);
     let (high, low) = (rgb(high).times(1.25), rgb(low).times(1.45));
-    let seed = dice.next() as u32;
+    let seed = dice.bits() as u32;
     c.solid(&slab(left - 1.6, top - 1.6, width + 3.2, height + 3.2, 0.4), [0.72, 0.72, 0.7]);
     c.fill(&slab(left, top, width, height, 0.0), |x, y| {
         let sky = blend(high, low, (y - top) / height);
@@ -160,7 +162,12 @@ fn window(c: &mut Canvas<Rgb>, dice: &mut Dice, left: f32, mirrored: bool, horiz
     }
     c.glow((left + width * 0.5, top + height * 0.5), 48.0, low.times(0.16));
     let lean = if mirrored { -18.0 } else { 18.0 };
-    let patch = [(left + lean, horizon + 6.0), (left + width + lean, horizon + 6.0), (left + width + lean * 2.4, 98.0), (left + lean * 1.6, 98.0)];
+    let patch = [
+        (left + lean, horizon + 6.0),
+        (left + width + lean, horizon + 6.0),
+        (left + width + lean * 2.4, 98.0),
+        (left + lean * 1.6, 98.0),
+    ];
     c.glaze(&polygon(&patch), 0.3, |_, _| low);
 }
 
@@ -183,7 +190,7 @@ fn bed(c: &mut Canvas<Rgb>, dice: &mut Dice, left: f32, mirrored: bool, mood: &M
     board(c, 2.0, 72.0, 68.0, 7.0, [0.55, 0.57, 0.6]);
     board(c, 2.5, 64.0, 67.0, 9.0, [0.82, 0.83, 0.84]);
     let blanket = dice.pick(&supply_colours());
-    let (seed, start, end) = (dice.next() as u32, flip(3.0).min(flip(48.0)), flip(3.0).max(flip(48.0)));
+    let (seed, start, end) = (dice.bits() as u32, flip(3.0).min(flip(48.0)), flip(3.0).max(flip(48.0)));
     c.fill(&slab(start, 61.0, end - start, 15.5, 1.6), |x, y| {
         let fold = cloud(seed, x * 0.22 + y * 0.1, y * 0.3);
         blend(blanket, [0.8; 3], 0.25).times(0.6 + 0.5 * fold - (y - 61.0) * 0.012)
@@ -252,10 +259,20 @@ pub fn corridor(c: &mut Canvas<Rgb>, dice: &mut Dice, mood: &Mood) {
         for step in 0..4 {
             let start = 1.25 + step as f32 * 1.25 + if side > 0.0 { 0.4 } else { 0.0 };
             let (near, far) = (1.0 / start, 1.0 / (start + 0.5));
-            let door = [toward(side, -0.35, near), toward(side, -0.35, far), toward(side, 0.97, far), toward(side, 0.97, near)];
+            let door = [
+                toward(side, -0.35, near),
+                toward(side, -0.35, far),
+                toward(side, 0.97, far),
+                toward(side, 0.97, near),
+            ];
             c.shadow(&polygon(&door), (0.0, 0.0), 1.6 * near, 0.5);
             c.fill(&polygon(&door), |_, y| door_colour.times(0.35 + 0.45 * near + (vy - y) * 0.002));
-            let pane = [toward(side, -0.22, near * 0.93), toward(side, -0.22, far * 1.12), toward(side, 0.1, far * 1.12), toward(side, 0.1, near * 0.93)];
+            let pane = [
+                toward(side, -0.22, near * 0.93),
+                toward(side, -0.22, far * 1.12),
+                toward(side, 0.1, far * 1.12),
+                toward(side, 0.1, near * 0.93),
+            ];
             c.glaze(&polygon(&pane), 0.8, |_, _| warm.times(0.75));
         }
     }
@@ -275,7 +292,9 @@ fn trolley(c: &mut Canvas<Rgb>, dice: &mut Dice, (x, foot): (f32, f32), mood: &M
     for wheel in [left + 2.0, left + width - 2.0] {
         c.solid(&oval(wheel, foot, 1.5, 1.5), [0.03, 0.03, 0.035]);
     }
-    c.fill(&slab(left, top, width, height - 2.0, 0.9), |px, _| [0.74, 0.75, 0.77].times(1.0 - (px - left) / width * 0.35));
+    c.fill(&slab(left, top, width, height - 2.0, 0.9), |px, _| {
+        [0.74, 0.75, 0.77].times(1.0 - (px - left) / width * 0.35)
+    });
     let front = dice.pick(&[mood.accent, [0.62, 0.04, 0.05], [0.72, 0.74, 0.76], [0.05, 0.2, 0.4]]);
     for drawer in 0..4 {
         let y = top + 2.0 + drawer as f32 * 5.3;

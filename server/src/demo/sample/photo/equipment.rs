@@ -97,7 +97,13 @@ fn screen(c: &mut Canvas<Rgb>, dice: &mut Dice, (left, top, width, height): (f32
         c.text(left + 2.0, top + lane * row as f32 + 3.6, names[row], Pen::plain(1.7), colour.times(0.7));
         c.text(x, top + lane * row as f32 + 3.6, names[row], Pen::plain(1.7), colour.times(0.6));
         let size = if row == 0 { 8.6 } else { 5.6 };
-        c.text(x, top + lane * (row as f32 + 0.82), &readings[row], Pen { weight: size * 0.075, ..Pen::plain(size) }, colour);
+        c.text(
+            x,
+            top + lane * (row as f32 + 0.82),
+            &readings[row],
+            Pen { weight: size * 0.075, ..Pen::plain(size) },
+            colour,
+        );
         c.glow((x + 8.0, top + lane * (row as f32 + 0.6)), 16.0, colour.times(0.03));
         c.glow((left + sweep, base - lane * 0.2), 8.0, colour.times(0.10));
     }
@@ -105,7 +111,7 @@ fn screen(c: &mut Canvas<Rgb>, dice: &mut Dice, (left, top, width, height): (f32
 
 /// A front panel of brushed metal with gauges, knobs, switches and a display.
 pub fn panel(c: &mut Canvas<Rgb>, dice: &mut Dice, mood: &Mood) {
-    let (across, grain) = (c.across(), dice.next() as u32);
+    let (across, grain) = (c.across(), dice.bits() as u32);
     let metals = [rgb(0xb8bdc2), rgb(0x3c434b), rgb(0xc8c2b4), rgb(0x5b6f7a), rgb(0x8fa89b)];
     let metal = dice.pick(&metals);
     c.wash(|x, y, _| {
@@ -117,7 +123,13 @@ pub fn panel(c: &mut Canvas<Rgb>, dice: &mut Dice, mood: &Mood) {
     }
     let dark = metal[1] < 0.2;
     let ink = if dark { [0.85; 3] } else { [0.05, 0.06, 0.07] };
-    c.text(9.0, 10.0, dice.pick(&["STIMULATOR CS-4", "INFUSION UNIT", "CATHETER ABLATOR", "PACING ANALYZER"]), Pen::bold(3.0), ink);
+    c.text(
+        9.0,
+        10.0,
+        dice.pick(&["STIMULATOR CS-4", "INFUSION UNIT", "CATHETER ABLATOR", "PACING ANALYZER"]),
+        Pen::bold(3.0),
+        ink,
+    );
     let gauges = dice.whole(2, 3);
     for number in 0..gauges {
         let x = across * (number as f32 + 0.5) / gauges as f32;
@@ -165,7 +177,12 @@ fn gauge(c: &mut Canvas<Rgb>, dice: &mut Dice, (x, y): (f32, f32), r: f32, mood:
     };
     for step in 0..24 {
         let turn = step as f32 / 30.0;
-        c.line(spoke(turn, 0.8), spoke(turn + 1.0 / 30.0, 0.8), r * 0.035, if step < 17 { rgb(0x3b8c5a) } else { rgb(0xd9a327) });
+        c.line(
+            spoke(turn, 0.8),
+            spoke(turn + 1.0 / 30.0, 0.8),
+            r * 0.035,
+            if step < 17 { rgb(0x3b8c5a) } else { rgb(0xd9a327) },
+        );
     }
     for step in 24..30 {
         c.line(spoke(step as f32 / 30.0, 0.8), spoke((step + 1) as f32 / 30.0, 0.8), r * 0.035, rgb(0xc1121f));
@@ -213,7 +230,7 @@ fn toggle(c: &mut Canvas<Rgb>, (x, y): (f32, f32), up: bool) {
 
 /// The implant with its lead on a surgical drape, a ruler beside it.
 pub fn device(c: &mut Canvas<Rgb>, dice: &mut Dice, mood: &Mood) {
-    let (across, seed) = (c.across(), dice.next() as u32);
+    let (across, seed) = (c.across(), dice.bits() as u32);
     let drapes = [rgb(0x2a7f9e), rgb(0x2f8f83), rgb(0x3d5a98), rgb(0x6f8f5a), rgb(0xb9c6cf)];
     let drape = blend(dice.pick(&drapes), mood.accent, 0.2);
     let lean = dice.between(-0.6, 0.6);
@@ -253,7 +270,7 @@ pub fn device(c: &mut Canvas<Rgb>, dice: &mut Dice, mood: &Mood) {
 }
 
 fn can(c: &mut Canvas<Rgb>, dice: &mut Dice, (x, y): (f32, f32), r: f32) {
-    let (seed, sun) = (dice.next() as u32, dice.between(-0.8, 0.8));
+    let (seed, sun) = (dice.bits() as u32, dice.between(-0.8, 0.8));
     let body = slab(x - r, y - r * 0.78, r * 2.0, r * 1.7, r * 0.72);
     c.shadow(&body, (3.0, 4.4), 5.0, 0.6);
     c.fill(&body, |px, py| {
@@ -283,7 +300,13 @@ fn ruler(c: &mut Canvas<Rgb>, (left, top, width): (f32, f32, f32)) {
     c.fill(&body, |x, _| [0.88, 0.87, 0.8].times(0.9 + (x - left) * 0.001));
     for tick in 0..=100 {
         let x = left + 2.0 + tick as f32 * (width - 4.0) / 100.0;
-        let length = if tick % 10 == 0 { 3.0 } else if tick % 5 == 0 { 2.2 } else { 1.4 };
+        let length = if tick % 10 == 0 {
+            3.0
+        } else if tick % 5 == 0 {
+            2.2
+        } else {
+            1.4
+        };
         c.line((x, top + 0.2), (x, top + length), 0.07, [0.05; 3]);
         if tick % 10 == 0 && tick < 100 {
             c.text(x + 0.4, top + 5.8, &(tick / 10).to_string(), Pen::plain(1.8), [0.05; 3]);

@@ -21,7 +21,7 @@ pub fn shelf(c: &mut Canvas<Rgb>, dice: &mut Dice, mood: &Mood) {
         }
         let plank = slab(-1.0, board, across + 2.0, 2.6, 0.2);
         c.shadow(&plank, (0.0, 3.0), 4.0, 0.45);
-        let (wood, grain) = (mood.wood, dice.next() as u32);
+        let (wood, grain) = (mood.wood, dice.bits() as u32);
         c.fill(&plank, |x, y| {
             let streak = cloud(grain, x * 0.35, y * 9.0) * 0.22;
             wood.times(1.08 - streak - smooth(board, board + 2.6, y) * 0.35)
@@ -177,9 +177,11 @@ fn vial(c: &mut Canvas<Rgb>, dice: &mut Dice, (x, foot, half): (f32, f32, f32), 
 
 /// Capped sample tubes in their rack, seen from above.
 pub fn rack(c: &mut Canvas<Rgb>, dice: &mut Dice, mood: &Mood) {
-    let (across, grain) = (c.across(), dice.next() as u32);
+    let (across, grain) = (c.across(), dice.bits() as u32);
     let bench = blend(mood.floor, [0.8; 3], 0.3);
-    c.wash(|x, y, _| bench.times(0.72 + 0.2 * cloud(grain, x * 0.06, y * 0.06) + 0.12 * cloud(grain, x * 0.9, y * 0.9)));
+    c.wash(|x, y, _| {
+        bench.times(0.72 + 0.2 * cloud(grain, x * 0.06, y * 0.06) + 0.12 * cloud(grain, x * 0.9, y * 0.9))
+    });
     let (columns, rows) = dice.pick(&[(8, 5), (10, 6), (6, 4), (12, 8)]);
     let pitch = (92.0 / (rows as f32 + 0.9)).min((across - 14.0) / (columns as f32 + 0.9));
     let (width, height) = (pitch * (columns as f32 + 0.5), pitch * (rows as f32 + 0.5));
@@ -197,9 +199,7 @@ pub fn rack(c: &mut Canvas<Rgb>, dice: &mut Dice, mood: &Mood) {
         for column in 0..columns {
             let (x, y) = (left + pitch * (column as f32 + 0.75), top + pitch * (row as f32 + 0.75));
             let r = pitch * 0.41;
-            c.fill(&oval(x, y, r, r), |px, py| {
-                plastic.times(0.08 + 0.3 * smooth(-r, r, (py - y) + (px - x) * 0.5))
-            });
+            c.fill(&oval(x, y, r, r), |px, py| plastic.times(0.08 + 0.3 * smooth(-r, r, (py - y) + (px - x) * 0.5)));
             if !dice.chance(empty) {
                 let cap = if dice.chance(0.07) { dice.pick(&caps) } else { kinds[if by_row { row } else { column }] };
                 tube_cap(c, (x, y, r * 0.92), cap, sun);
@@ -229,7 +229,7 @@ fn tube_cap(c: &mut Canvas<Rgb>, (x, y, r): (f32, f32, f32), cap: Rgb, sun: f32)
 
 /// A device carton with its printed label on a wooden table.
 pub fn carton(c: &mut Canvas<Rgb>, dice: &mut Dice, mood: &Mood) {
-    let (across, grain) = (c.across(), dice.next() as u32);
+    let (across, grain) = (c.across(), dice.bits() as u32);
     let wood = mood.wood;
     c.wash(|x, y, _| {
         let wave = cloud(grain, x * 0.03, y * 0.08) * 5.0;

@@ -1,0 +1,234 @@
+//! Taking in what was seen of a record: the collection belongs to the customer, and the log observes it.
+
+use domain::document::{Command, Content, Document, Snapshot, Token};
+use domain::id::{Code, ContentHash, DocumentId, TrialId, derive};
+use http::Keys;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use ports::{Cause, ChangeToken, FileKey, Record};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::{Commands, Error, Receipt};
+
+/// The properties of a record that have a name in events; changes of any other are told as "other".
+pub const DOCUMENT_PROPERTIES: [&str; 11] = [
+    "Filename", "FileLocation", "Size", "MD5", "TrialId", "SiteId", "Kind", "DocumentDate", "Status", "ContentType", "SHA256",
+];
+
+/// The property by which we know our own writes. It is never shown, never patched, and never part of what is compared.
+pub(crate) const LAST_CHANGE: &str = "LastChange";
+
+/// Properties that follow from a write and are no change by themselves.
+const BOOK_KEEPING: [&str; 5] = [LAST_CHANGE, "Version", "CreatedAt", "UpdatedAt", "UpdatedBy"];
+
+/// The actor of changes that another program made.
+const EXTERNAL: &str = "external";
+
+/// Who wrote a record last, as we leave it in the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastChange {
+    /// The person.
+    pub actor: String,
+    /// The command.
+    pub command: Uuid,
+    /// Hash of the request, where it came with an `Idempotency-Key`.
+    pub request: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// Whether the record is on its way out: not to be seen any more.
+    pub deleting: bool,
+}
+
+impl LastChange {
+    /// Out of a record, if it holds one.
+    #[must_use]
+    pub fn of(record: &Record) -> Option<Self> {
+        let change = record.0.get(LAST_CHANGE)?.as_object()?;
+        let text = |property: &str| change.get(property).and_then(Value::as_str);
+        Some(Self {
+            actor: text("Actor")?.to_owned(),
+            command: text("CommandId")?.parse().ok()?,
+            request: text("Request").map(ToOwned::to_owned),
+            reason: text("Reason").map(ToOwned::to_owned),
+            at: text("At")?.parse().ok()?,
+            deleting: change.get("Deleting").and_then(Value::as_bool).unwrap_or(false),
+        })
+    }
+
+    /// Into a record.
+    pub fn write(&self, record: &mut Record) {
+        let mut change = json!({"Actor": self.actor, "CommandId": self.command, "At": self.at.to_string()});
+        for (property, value) in [("Request", &self.request), ("Reason", &self.reason)] {
+            if let Some(value) = value {
+                change[property] = json!(value);
+            }
+        }
+        if self.deleting {
+            change["Deleting"] = json!(true);
+        }
+        record.0.insert(LAST_CHANGE.to_owned(), change);
+    }
+}
+
+/// A change of a record, as the relay saw it.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The document.
+    pub document: DocumentId,
+    /// Order of the change.
+    pub token: ChangeToken,
+    /// The store's time of the change.
+    pub stored_at: Timestamp,
+    /// The record before, where it is known.
+    pub before: Option<Record>,
+    /// The record after; none where it is gone.
+    pub after: Option<Record>,
+    /// Whether it is the first look at an existing collection.
+    pub first_contact: bool,
+    /// Whether it was found by looking, not told by the feed: then `before` is not known.
+    pub scanned: bool,
+}
+
+impl Observed {
+    /// Our own mark, if this very change left it: one that was there before tells of an earlier change.
+    fn ours(&self) -> Option<LastChange> {
+        let mark = |record: &Option<Record>| record.as_ref().and_then(LastChange::of);
+        let (before, after) = (mark(&self.before), mark(&self.after));
+        match (&self.after, before, after) {
+            _ if self.scanned => None,
+            // Our delete marks the record first and removes it then.
+            (None, Some(before), _) => before.deleting.then_some(before),
+            (None, None, _) => None,
+            (Some(_), before, Some(after)) => before.is_none_or(|b| b.command != after.command).then_some(after),
+            (Some(_), _, None) => None,
+        }
+    }
+
+    /// When it changed: our time if it is our change, else the store's.
+    #[must_use]
+    pub fn changed_at(&self) -> Timestamp {
+        self.ours().map_or(self.stored_at, |ours| ours.at)
+    }
+
+    /// Names of the properties that differ; those that are none of the API's are told as "other".
+    fn changed(&self) -> Vec<String> {
+        let (Some(before), Some(after)) = (&self.before, &self.after) else { return Vec::new() };
+        let mut names: Vec<String> = before
+            .0
+            .keys()
+            .chain(after.0.keys())
+            .filter(|name| !BOOK_KEEPING.contains(&name.as_str()) && before.0.get(*name) != after.0.get(*name))
+            .map(|name| if DOCUMENT_PROPERTIES.contains(&name.as_str()) { name.as_str() } else { "other" }.to_owned())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// The document that a record is.
+#[must_use]
+pub fn document_of_record(record: &Record) -> Option<DocumentId> {
+    DocumentId::parse("_id", record.id()).ok()
+}
+
+/// The trial of a record: as it says, else as its file's place says, else none.
+#[must_use]
+pub fn trial_of(record: &Record) -> Option<TrialId> {
+    if let Some(stated) = record.text("TrialId") {
+        return TrialId::parse("TrialId", stated).ok();
+    }
+    let (_, key) = record.text("FileLocation")?.strip_prefix("s3://")?.split_once('/')?;
+    TrialId::parse("FileLocation", key.strip_prefix("trials/")?.split('/').next()?).ok()
+}
+
+/// The key of a record's file in our store; none where it lies elsewhere.
+#[must_use]
+pub fn object_key(record: &Record, bucket: &str) -> Option<FileKey> {
+    let (named, key) = record.text("FileLocation")?.strip_prefix("s3://")?.split_once('/')?;
+    if named != bucket || !key.starts_with("trials/") {
+        return None;
+    }
+    FileKey::new(key).ok()
+}
+
+fn size_bytes(record: &Record) -> u64 {
+    record.0.get("Size").and_then(Value::as_u64).unwrap_or(0)
+}
+
+impl Commands {
+    /// Takes in a change at an instant that the relay has fitted into the order of closings.
+    ///
+    /// # Errors
+    /// A port's error.
+    pub async fn observe(&self, observed: &Observed, at: Timestamp) -> ports::Result<Receipt> {
+        let document = &observed.document;
+        let ours = observed.ours();
+        let deleting = observed.after.as_ref().and_then(LastChange::of).is_some_and(|change| change.deleting);
+        let seen = match &observed.after {
+            Some(record) if !deleting => Some(self.snapshot(document, record, &ours, observed).await?),
+            Some(_) | None => None,
+        };
+        let reason = match ours.as_ref().and_then(|ours| ours.reason.as_ref()) {
+            Some(reason) => Some(self.keys.seal(&Keys::document(document), reason.as_bytes()).await?),
+            None => None,
+        };
+        let ChangeToken { epoch, order } = observed.token;
+        let command = derive("observe", &[document.as_str(), &epoch.to_string(), &order.to_string()]);
+        let cause = Cause {
+            actor: ours.as_ref().map_or_else(|| EXTERNAL.to_owned(), |ours| ours.actor.clone()),
+            command,
+            correlation: ours.as_ref().map_or(command, |ours| ours.command),
+            causation: None,
+            request: None,
+        };
+        let command = Command::Observe {
+            document: document.clone(),
+            token: Token { epoch, order },
+            at,
+            seen,
+            changed: observed.changed(),
+            first_contact: observed.first_contact,
+            reason,
+        };
+        self.sender.send(&Document::id(document), &cause, command).await.map_err(|error| match error {
+            Error::Refused(refusal) => match refusal {},
+            Error::KeyReused => ports::Error::Corrupt(format!("{document}: a change token came with another change")),
+            Error::Port(error) => error,
+        })
+    }
+
+    async fn snapshot(
+        &self,
+        document: &DocumentId,
+        record: &Record,
+        ours: &Option<LastChange>,
+        observed: &Observed,
+    ) -> ports::Result<Snapshot> {
+        let owner = Keys::document(document);
+        let mut compared: Map<String, Value> = record.0.clone();
+        compared.remove(LAST_CHANGE);
+        let compared = Value::Object(compared).to_string();
+        let file = ["FileLocation", "Size", "MD5", "SHA256"].map(|property| record.0.get(property));
+        let file = json!(file).to_string();
+        let code = |property: &str| record.text(property).map(Code::or_other);
+        // Only an upload of ours has hashed the bytes; any other SHA-256 is a claim, checked from the bytes.
+        let uploaded_by_us = ours.is_some() && observed.before.is_none();
+        let claimed = record.text("SHA256").and_then(|hash| ContentHash::parse("SHA256", hash).ok());
+        Ok(Snapshot {
+            trial: trial_of(record),
+            site: code("SiteId"),
+            kind: code("Kind"),
+            status: code("Status"),
+            document_date: record.text("DocumentDate").and_then(|date| date.parse::<Date>().ok()),
+            size_bytes: size_bytes(record),
+            content: claimed.filter(|_| uploaded_by_us).map_or(Content::Unknown, Content::Known),
+            file: self.keys.fingerprint(&owner, file.as_bytes()).await?,
+            fingerprint: self.keys.fingerprint(&owner, compared.as_bytes()).await?,
+            record: self.keys.seal(&owner, compared.as_bytes()).await?,
+        })
+    }
+}

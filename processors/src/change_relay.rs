@@ -1,0 +1,280 @@
+//! Collection to log: observes each change of a record, and closes quarter hours behind what it has observed.
+//!
+//! Changes and closings are merged by the time of the change, also after downtime, so that a weekend's backlog does not land in
+//! Friday. Correctness rests on exact revisions and change tokens: a second relay, or a repeat after a crash, appends nothing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use commands::{Commands, Observed, document_of_record};
+use domain::clock::{ClockDay, Command, LogHash, QUARTER_SECONDS, quarter_hour_after, quarter_hour_before};
+use domain::id::{DocumentId, derive};
+use futures::StreamExt;
+use jiff::{SignedDuration, Timestamp};
+use ports::{
+    Categories, Change, ChangeToken, DocumentStore, EventFeed, Fed, Find, Place, RecordFilter, Result, Step,
+    Worker,
+};
+use projections::{DocumentNow, ReportNow, SlotNow, Views, stamp_of};
+
+use crate::{caused_by, into_port_error};
+
+/// The relay's name in events.
+const ACTOR: &str = "change-relay";
+/// At most so many changes in one step.
+const BATCH: usize = 256;
+/// Records looked at together in a scan.
+const PAGE: usize = 500;
+
+/// The relay.
+pub struct ChangeRelay {
+    documents: Arc<dyn DocumentStore>,
+    feed: Arc<dyn EventFeed>,
+    commands: Commands,
+    views: Views,
+    /// The last closing; unknown before the first step and after somebody else closed.
+    last: Option<Timestamp>,
+    /// False from a loss of history until the closing that says so.
+    complete: bool,
+    /// Views as they were when the last step found nothing.
+    seen: [Option<ports::Position>; 2],
+}
+
+/// What was read of the feed of changes in one step.
+struct Read {
+    changes: Vec<(Observed, Place)>,
+    up_to: Option<Timestamp>,
+    lost: bool,
+}
+
+impl ChangeRelay {
+    /// A relay between these ports.
+    #[must_use]
+    pub fn new(documents: Arc<dyn DocumentStore>, feed: Arc<dyn EventFeed>, commands: Commands, views: Views) -> Self {
+        Self { documents, feed, commands, views, last: None, complete: true, seen: [None; 2] }
+    }
+
+    /// The last closing, once the view of closings has seen all of them; none while it is behind.
+    async fn last_closing(&self) -> Result<Option<Option<Timestamp>>> {
+        let position = self.views.position("closings").await?;
+        let mut behind = self.feed.read(position, Categories(&["clock"]));
+        while let Some(fed) = behind.next().await {
+            if let Fed::Event(_) = fed? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.views.last_closing(None).await?.map(|closing| closing.instant)))
+    }
+
+    async fn read(&self, now: Timestamp) -> Result<Read> {
+        let mut read = Read { changes: Vec::new(), up_to: None, lost: false };
+        let mut changes = self.documents.changes();
+        while read.changes.len() < BATCH
+            && let Some(change) = changes.next().await
+        {
+            match change? {
+                Change::Seen { id, token, at, before, after, place } => {
+                    let Ok(document) = DocumentId::parse("_id", &id) else {
+                        tracing::warn!(record.id = %id, "a record whose _id is no ObjectId is left out");
+                        continue;
+                    };
+                    let stored_at = at.min(now);
+                    let (first_contact, scanned) = (false, false);
+                    let observed = Observed { document, token, stored_at, before, after, first_contact, scanned };
+                    read.changes.push((observed, place));
+                }
+                Change::UpTo(instant) => read.up_to = Some(instant.min(now)),
+                Change::Lost => read.lost = true,
+            }
+        }
+        Ok(read)
+    }
+
+    /// The first look at an existing collection, and the closing before which nothing is "added".
+    async fn first_contact(&mut self, now: Timestamp) -> Result<()> {
+        let (token, place) = self.documents.end().await?;
+        if self.documents.acknowledged().await?.is_none() {
+            self.documents.acknowledge(&place).await?;
+        }
+        self.scan(token, now, true).await?;
+        self.close(&[quarter_hour_before(now)], None).await
+    }
+
+    /// Looks at every record. What is as known gives no event.
+    async fn scan(&self, token: ChangeToken, now: Timestamp, first_contact: bool) -> Result<()> {
+        let mut last: Option<String> = None;
+        loop {
+            let page = self.documents.list(&RecordFilter::default(), last.as_deref(), PAGE).await?;
+            let Some(end) = page.last() else { return Ok(()) };
+            last = Some(end.id().to_owned());
+            for record in page {
+                let Some(document) = document_of_record(&record) else { continue };
+                let after = Some(record);
+                let observed =
+                    Observed { document, token, stored_at: now, before: None, after, first_contact, scanned: true };
+                self.commands.observe(&observed, now).await?;
+            }
+        }
+    }
+
+    /// Fills lost history: looks at every record, and at every document that is no longer in the collection.
+    async fn recover(&mut self, now: Timestamp) -> Result<()> {
+        let (token, place) = self.documents.end().await?;
+        self.complete = false;
+        self.scan(token, now, false).await?;
+        let mut after = None;
+        loop {
+            let known: Vec<DocumentNow> = self.views.find(&Find::all(PAGE).after(after)).await?;
+            let Some(DocumentNow(end)) = known.last() else { break };
+            after = Some((serde_json::Value::Null, end.document.to_string()));
+            for DocumentNow(state) in &known {
+                if self.documents.get(state.document.as_str()).await?.is_none() {
+                    let document = state.document.clone();
+                    let (before, after, first_contact, scanned) = (None, None, false, true);
+                    let gone = Observed { document, token, stored_at: now, before, after, first_contact, scanned };
+                    self.commands.observe(&gone, now).await?;
+                }
+            }
+        }
+        self.documents.acknowledge(&place).await
+    }
+
+    /// Closes quarter hours, in one append for each UTC date, and then a moment, if it is behind them.
+    async fn close(&mut self, quarters: &[Timestamp], moment: Option<Timestamp>) -> Result<()> {
+        let through = self.views.last_closing(None).await?;
+        let log = LogHash {
+            through: through.as_ref().map(|closing| closing.instant),
+            sha256: through.map_or_else(ports::EventHash::default, |closing| closing.log).to_string(),
+        };
+        let mut dates: Vec<_> = quarters.iter().chain(&moment).map(|instant| ClockDay::date_of(*instant)).collect();
+        dates.dedup();
+        for date in dates {
+            let instants: Vec<_> = quarters.iter().copied().filter(|i| ClockDay::date_of(*i) == date).collect();
+            let moment = moment.filter(|instant| ClockDay::date_of(*instant) == date);
+            let Some(end) = moment.or_else(|| instants.last().copied()) else { continue };
+            let start = instants.first().copied().unwrap_or(end);
+            let cause = caused_by(ACTOR, derive("close", &[&start.to_string(), &end.to_string()]));
+            let close = Command::Close { instants, moment, complete: self.complete, log: log.clone() };
+            self.commands.sender.send(&ClockDay::id(date), &cause, close).await.map_err(into_port_error)?;
+            self.last = Some(end);
+            self.complete = true;
+        }
+        Ok(())
+    }
+
+    /// Closes every quarter hour up to and with an instant.
+    async fn close_through(&mut self, instant: Timestamp) -> Result<()> {
+        let Some(last) = self.last else { return Ok(()) };
+        let mut quarters = Vec::new();
+        let mut quarter = quarter_hour_after(last);
+        while quarter <= instant {
+            quarters.push(quarter);
+            quarter += SignedDuration::from_secs(QUARTER_SECONDS);
+        }
+        if quarters.is_empty() { Ok(()) } else { self.close(&quarters, None).await }
+    }
+
+    /// Closes what waits, up to and with an instant: moments that reports are cut at, and the quarter hours between them.
+    async fn close_moments(&mut self, moments: &[Timestamp], through: Timestamp) -> Result<()> {
+        for moment in moments.iter().filter(|moment| **moment <= through) {
+            self.close_through(*moment).await?;
+            if self.last.is_some_and(|last| last < *moment) {
+                self.close(&[], Some(*moment)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The instants that reports wait to be cut at, in order.
+    async fn awaited_cuts(&self) -> Result<Vec<Timestamp>> {
+        let after = self.last.map_or(0, stamp_of) + 1;
+        let mut cuts = Vec::new();
+        for status in ["requested", "scheduled"] {
+            let find = Find::all(1_000).equal("status", status).range("cut_stamp", Some(after.into()), None);
+            let waiting: Vec<ReportNow> = self.views.find(&find).await?;
+            cuts.extend(waiting.into_iter().map(|report| report.cut));
+        }
+        cuts.sort_unstable();
+        cuts.dedup();
+        Ok(cuts)
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>> {
+        let find = Find::all(1).equal("one", 1).range("due", Some(0.into()), None);
+        let after = self.last.map_or(0, stamp_of);
+        let due = self.views.first::<SlotNow>(find).await?.and_then(|slot| slot.due());
+        // A due that is closed waits for the scheduler, not for us.
+        if due.is_some_and(|due| stamp_of(due) <= after) {
+            let find = Find::all(1).equal("one", 1).range("due", Some((after + 1).into()), None);
+            return Ok(self.views.first::<SlotNow>(find).await?.and_then(|slot| slot.due()));
+        }
+        Ok(due)
+    }
+
+    async fn relay(&mut self, now: Timestamp) -> Result<Step> {
+        if self.last.is_none() {
+            match self.last_closing().await? {
+                None => return Ok(Step::Idle { until: None }),
+                Some(None) => {
+                    self.first_contact(now).await?;
+                    return Ok(Step::Worked);
+                }
+                Some(last) => self.last = last,
+            }
+        }
+        let read = self.read(now).await?;
+        if read.lost {
+            self.recover(now).await?;
+            return Ok(Step::Worked);
+        }
+        let cuts = self.awaited_cuts().await?;
+        let mut worked = false;
+        for (observed, place) in &read.changes {
+            // Never before the last closing, so that order in the log is order in time.
+            let at = observed.changed_at().min(now).max(self.last.unwrap_or(now));
+            self.close_moments(&cuts, at).await?;
+            self.close_through(at).await?;
+            self.commands.observe(observed, at).await?;
+            self.documents.acknowledge(place).await?;
+            worked = true;
+        }
+        let Some(up_to) = read.up_to else { return Ok(Step::Worked) };
+        let before = self.last;
+        self.close_moments(&cuts, up_to).await?;
+        let due = self.next_due().await?;
+        if due.is_some_and(|due| due <= up_to) {
+            self.close_through(quarter_hour_before(up_to)).await?;
+        }
+        if worked || self.last != before {
+            return Ok(Step::Worked);
+        }
+        let next_cut = cuts.into_iter().find(|cut| *cut > up_to);
+        Ok(Step::Idle { until: due.into_iter().chain(next_cut).min() })
+    }
+}
+
+#[async_trait]
+impl Worker for ChangeRelay {
+    fn name(&self) -> &'static str {
+        "change_relay"
+    }
+
+    async fn step(&mut self, now: Timestamp) -> Result<Step> {
+        self.seen = [self.views.position("subscriptions").await?, self.views.position("reports").await?];
+        let step = self.relay(now).await;
+        if step.is_err() {
+            // Somebody else may have closed; look again before the next closing.
+            self.last = None;
+        }
+        step
+    }
+
+    async fn wake(&mut self) {
+        tokio::select! {
+            () = self.documents.changed() => {}
+            () = self.views.moved("closings", None), if self.last.is_none() => {}
+            () = self.views.moved("subscriptions", self.seen[0]) => {}
+            () = self.views.moved("reports", self.seen[1]) => {}
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Deliveries to outcomes: claim, send, record.
+//!
+//! The claim is the event `DeliveryAttempted`: its command id is random, so of two workers one gets a conflict and does not send.
+//! What is not known to have gone is recorded as unknown and never repeated.
+
+mod letter;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use commands::{Commands, unsubscribe_token};
+use domain::access::Action;
+use domain::delivery::{Command, Delivery, Skipped, Withheld};
+use domain::id::Id;
+use domain::report::Report;
+use domain::subscription::{Known, Status};
+use futures::future::join_all;
+use http::Keys;
+use jiff::{SignedDuration, Timestamp};
+use ports::{Accepted, Clock, Directory, Error, FileStore, Mail, NotSent, Result, Step, Taken, WorkKind, WorkQueue, Worker};
+use projections::DeliveryNow;
+use queries::Queries;
+use report::mail::{Letter, Mailbox};
+use uuid::Uuid;
+
+use crate::backoff::next_attempt;
+use crate::{caused_by, into_port_error};
+use letter::{Letters, Shared};
+
+/// What is configured about mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailerSettings {
+    /// Sender's name and address.
+    pub from: (String, String),
+    /// Domain of envelope senders, message ids and list ids.
+    pub domain: String,
+    /// Where people reach the product, without a slash at the end.
+    pub base_url: String,
+    /// The largest attachment, in bytes as it stands in the mail; above it a link is sent.
+    pub largest_attachment_bytes: u64,
+    /// How long a claim lasts; longer than a send may take.
+    pub lease: SignedDuration,
+    /// How many deliveries are under way at once.
+    pub together: usize,
+}
+
+/// The mailer.
+pub struct Mailer {
+    queue: Arc<dyn WorkQueue>,
+    port: Arc<dyn ports::Mailer>,
+    directory: Arc<dyn Directory>,
+    commands: Commands,
+    queries: Queries,
+    clock: Clock,
+    settings: MailerSettings,
+    letters: Letters,
+    /// Names this process in claims.
+    worker: String,
+}
+
+/// To whom a delivery may be sent now.
+struct Recipient {
+    known: Known,
+    name: String,
+    address: String,
+}
+
+impl Mailer {
+    /// A mailer that reads PDFs among the derived files.
+    #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "a constructor takes the ports it uses, by name")]
+    pub fn new(
+        queue: Arc<dyn WorkQueue>,
+        port: Arc<dyn ports::Mailer>,
+        derived: Arc<dyn FileStore>,
+        directory: Arc<dyn Directory>,
+        commands: Commands,
+        queries: Queries,
+        clock: Clock,
+        settings: MailerSettings,
+    ) -> Self {
+        let worker = format!("mailer-{}", Uuid::new_v4().simple());
+        let letters = Letters::new(derived);
+        Self { queue, port, directory, commands, queries, clock, settings, letters, worker }
+    }
+
+    /// True where something was recorded.
+    async fn work(&self, taken: Taken, now: Timestamp) -> Result<bool> {
+        let id = Id::<Delivery>::known(taken.work.id.as_str());
+        let recorded = match self.queries.views.get::<DeliveryNow>(id.as_str()).await? {
+            Some(row) if row.due.is_some() => self.deliver(&id, &row, now).await?,
+            Some(_) | None => false,
+        };
+        self.queue.finish(taken).await?;
+        Ok(recorded)
+    }
+
+    async fn deliver(&self, id: &Id<Delivery>, row: &DeliveryNow, now: Timestamp) -> Result<bool> {
+        let delivery = self.queries.access.state(id).await?;
+        if let Delivery::Attempted { attempt, lease_until, .. } = &delivery
+            && *lease_until <= now
+        {
+            // Whoever claimed it did not come back in time: nobody knows whether the mail went.
+            let unknown = Command::RecordUnknown { attempt: *attempt, now, worker: self.worker.clone() };
+            return self.record(id, unknown).await;
+        }
+        let Ok(attempt) = delivery.next_attempt(now) else { return Ok(false) };
+        let (scheduled, rendered) = match self.queries.access.state(&row.report).await? {
+            Report::Rendered(scheduled, rendered) => (scheduled, rendered),
+            Report::Abandoned(_) => return self.record(id, Command::Skip { reason: Skipped::ReportAbandoned }).await,
+            Report::Unknown | Report::Scheduled(_) => return Ok(false),
+        };
+        let recipient = match self.recipient(row).await? {
+            Ok(recipient) => recipient,
+            Err(reason) => return self.record(id, Command::Withhold { reason }).await,
+        };
+        let Some(shared) = self.letters.shared(&self.queries, &row.report, &scheduled, &rendered).await? else {
+            return Ok(false);
+        };
+        let Some(mail) = self.mail(id, row, &recipient, &shared).await? else {
+            return self.record(id, Command::Withhold { reason: Withheld::NoAddress }).await;
+        };
+        if !self.claim(id, row, &recipient, now).await? {
+            return Ok(false);
+        }
+        let sent = self.port.send(&mail).await;
+        let outcome = self.outcome(id, attempt, sent, &recipient).await?;
+        self.record(id, outcome).await
+    }
+
+    /// To whom it may be sent, asked of the streams and the directory at this moment.
+    async fn recipient(&self, row: &DeliveryNow) -> Result<std::result::Result<Recipient, Withheld>> {
+        let access = &self.queries.access;
+        let known = match access.state(&row.subscription).await?.0 {
+            Some(known) if known.status == Status::Active => known,
+            Some(_) | None => return Ok(Err(Withheld::SubscriptionNotActive)),
+        };
+        if !access.is_open(&known.trial).await? {
+            return Ok(Err(Withheld::TrialClosed));
+        }
+        if !access.may(&known.trial, &known.user, Action::Read).await? {
+            return Ok(Err(Withheld::NoAccess));
+        }
+        let person = self.directory.person(known.user.as_str()).await?.filter(|person| person.active);
+        Ok(match person.map(|person| (person.name, person.address)) {
+            Some((name, Some(address))) => Ok(Recipient { known, name, address }),
+            Some((_, None)) | None => Err(Withheld::NoAddress),
+        })
+    }
+
+    /// The mail; none where the person's address is none that can be written to.
+    async fn mail(
+        &self,
+        id: &Id<Delivery>,
+        row: &DeliveryNow,
+        recipient: &Recipient,
+        shared: &Shared,
+    ) -> Result<Option<Mail>> {
+        let MailerSettings { from, domain, base_url, .. } = &self.settings;
+        let Ok(to) = Mailbox::new(Some(&recipient.name), &recipient.address) else { return Ok(None) };
+        let broken = |error: report::mail::Error| Error::Rejected(format!("a mail cannot be written: {error}"));
+        let token = unsubscribe_token(&self.commands.keys.service().await?, &row.subscription)?;
+        let letter = Letter {
+            from: Mailbox::new(Some(&from.0), &from.1).map_err(broken)?,
+            to,
+            reply_to: None,
+            date: self.clock.now(),
+            message_id: format!("{id}.1@{domain}"),
+            unsubscribe: format!("{base_url}/unsubscribe/{token}"),
+            list_id: format!("{}.reports.{domain}", recipient.known.trial.as_str().to_lowercase()),
+        };
+        let link = format!("{base_url}/#/reports/{}", row.report);
+        let message = shared.compose(link, self.settings.largest_attachment_bytes, &letter).map_err(broken)?;
+        Ok(Some(Mail {
+            from: format!("bounce+{id}@{domain}"),
+            to: recipient.address.clone(),
+            id: id.to_string(),
+            message: vec![message.into()],
+        }))
+    }
+
+    /// Claims the next attempt; false where somebody else was first.
+    async fn claim(&self, id: &Id<Delivery>, row: &DeliveryNow, recipient: &Recipient, now: Timestamp) -> Result<bool> {
+        let claim = Command::Claim {
+            report: row.report.clone(),
+            subscription: row.subscription.clone(),
+            worker: self.worker.clone(),
+            lease_until: now.saturating_add(self.settings.lease).unwrap_or(now),
+            address: self.commands.keys.address(&recipient.address).await?,
+            now,
+        };
+        match self.commands.sender.send_once(id, &caused_by(&self.worker, Uuid::new_v4()), claim).await {
+            Ok(_) => Ok(true),
+            Err(commands::Error::Port(Error::Conflict(_)) | commands::Error::Refused(_)) => Ok(false),
+            Err(error) => Err(into_port_error(error)),
+        }
+    }
+
+    /// What a send became. The server's words may name the address, so they are sealed under the person's key.
+    async fn outcome(
+        &self,
+        id: &Id<Delivery>,
+        attempt: u32,
+        sent: std::result::Result<Accepted, NotSent>,
+        recipient: &Recipient,
+    ) -> Result<Command> {
+        let now = self.clock.now();
+        let (words, queue_id) = match &sent {
+            Ok(accepted) => (&accepted.reply, accepted.queue_id.clone()),
+            Err(NotSent::Later(words) | NotSent::Never(words) | NotSent::Unknown(words)) => (words, None),
+        };
+        let reply = self.commands.keys.seal(&Keys::person(&recipient.known.user), words.as_bytes()).await?;
+        Ok(match sent {
+            Ok(_) => Command::RecordSent { attempt, reply, queue_id },
+            Err(NotSent::Later(_)) => match next_attempt(id.as_str(), attempt, now) {
+                Some(retry_at) => Command::RecordDeferred { attempt, reply, retry_at },
+                None => Command::RecordFailed { attempt, reply },
+            },
+            Err(NotSent::Never(_)) => Command::RecordFailed { attempt, reply },
+            Err(NotSent::Unknown(_)) => Command::RecordUnknown { attempt, now, worker: self.worker.clone() },
+        })
+    }
+
+    /// Records an outcome. One that another worker was faster to record stays theirs.
+    async fn record(&self, id: &Id<Delivery>, outcome: Command) -> Result<bool> {
+        match self.commands.sender.send(id, &caused_by(&self.worker, Uuid::new_v4()), outcome).await {
+            Ok(receipt) => Ok(receipt.appended > 0),
+            Err(commands::Error::Refused(_)) => Ok(false),
+            Err(error) => Err(into_port_error(error)),
+        }
+    }
+}
+
+#[async_trait]
+impl Worker for Mailer {
+    fn name(&self) -> &'static str {
+        "mailer"
+    }
+
+    async fn step(&mut self, now: Timestamp) -> Result<Step> {
+        loop {
+            let mut taken = Vec::new();
+            while taken.len() < self.settings.together
+                && let Some(work) = self.queue.take(WorkKind::Deliver).await?
+            {
+                taken.push(work);
+            }
+            if taken.is_empty() {
+                return Ok(Step::Idle { until: None });
+            }
+            let mut recorded = false;
+            for done in join_all(taken.into_iter().map(|work| self.work(work, now))).await {
+                recorded |= done?;
+            }
+            if recorded {
+                return Ok(Step::Worked);
+            }
+        }
+    }
+
+    async fn wake(&mut self) {
+        self.queue.offered(WorkKind::Deliver).await;
+    }
+}

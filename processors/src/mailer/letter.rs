@@ -1,0 +1,77 @@
+//! What all recipients of a report share: its key figures and the encoded PDF, made once.
+
+use std::sync::Arc;
+
+use domain::id::Id;
+use domain::report::{Rendered, Report, Scheduled};
+use domain::trial::Enclosure;
+use ports::{Error, FileKey, FileStore, Result};
+use queries::Queries;
+use report::mail::{Attachment, Enclosure as Enclosed, Letter, MailContent, compose, enclose};
+use tokio::sync::Mutex;
+
+/// Reports whose shared parts are kept: those whose recipients are being served.
+const KEPT: usize = 8;
+
+/// The shared parts of one report's mails.
+pub(super) struct Shared {
+    content: MailContent,
+    attachment: Attachment,
+    enclosure: Enclosure,
+}
+
+impl Shared {
+    /// One recipient's message.
+    pub(super) fn compose(
+        &self,
+        link: String,
+        largest_attachment_bytes: u64,
+        letter: &Letter,
+    ) -> std::result::Result<Vec<u8>, report::mail::Error> {
+        let enclosed = match self.enclosure {
+            Enclosure::Attachment => enclose(&self.attachment, largest_attachment_bytes, link),
+            Enclosure::Link => Enclosed::LinkOnly { link },
+        };
+        compose(&self.content, &enclosed, letter)
+    }
+}
+
+/// Shared parts, kept while they are used; the newest last.
+pub(super) struct Letters {
+    derived: Arc<dyn FileStore>,
+    kept: Mutex<Vec<(Id<Report>, Arc<Shared>)>>,
+}
+
+impl Letters {
+    pub(super) fn new(derived: Arc<dyn FileStore>) -> Self {
+        Self { derived, kept: Mutex::new(Vec::new()) }
+    }
+
+    /// The shared parts of a report; none while a view that they are read from is being rebuilt.
+    pub(super) async fn shared(
+        &self,
+        queries: &Queries,
+        id: &Id<Report>,
+        scheduled: &Scheduled,
+        rendered: &Rendered,
+    ) -> Result<Option<Arc<Shared>>> {
+        // Held while it is made, so that fifty recipients make it once.
+        let mut kept = self.kept.lock().await;
+        if let Some((_, shared)) = kept.iter().find(|(known, _)| known == id) {
+            return Ok(Some(Arc::clone(shared)));
+        }
+        let Some(prepared) = queries.report_content(id.as_str(), scheduled, None).await? else { return Ok(None) };
+        let key = FileKey::new(format!("derived/{}", rendered.sha256))?;
+        let missing = || Error::Unavailable(format!("{key} of report {id} is not in the store"));
+        let body = self.derived.get(&key, None).await?.ok_or_else(missing)?;
+        let pdf = queries::collect(body).await?;
+        let content = MailContent::of(&prepared.content).map_err(|e| Error::Corrupt(e.to_string()))?;
+        let attachment = Attachment::encode_bytes(&pdf);
+        let shared = Arc::new(Shared { content, attachment, enclosure: prepared.enclosure });
+        if kept.len() >= KEPT {
+            kept.remove(0);
+        }
+        kept.push((id.clone(), Arc::clone(&shared)));
+        Ok(Some(shared))
+    }
+}
