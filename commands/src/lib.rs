@@ -6,14 +6,18 @@
 mod change_membership;
 mod change_subscription;
 mod cqrs;
+mod delete_document;
+mod document_properties;
 mod end_subscription;
 mod error;
 mod observe_document;
 mod open_trial;
+mod patch_document;
 mod pause_subscription;
 mod save_person;
 mod send;
 mod send_now;
+mod store_document;
 mod subscribe;
 mod unsubscribe;
 
@@ -28,6 +32,7 @@ pub use cqrs::Receipt;
 pub use error::Error;
 pub use observe_document::{DOCUMENT_PROPERTIES, LastChange, Observed, document_of_record, object_key, trial_of};
 pub use send::Sender;
+pub use store_document::SWEPT_AFTER;
 pub use subscribe::{Subscribed, Subscribe};
 pub use unsubscribe::unsubscribe_token;
 
@@ -84,6 +89,8 @@ impl Commands {
 /// The routes of all commands, with their documentation.
 pub fn routes() -> OpenApiRouter<Commands> {
     OpenApiRouter::new()
+        .routes(routes!(store_document::route))
+        .routes(routes!(patch_document::route, delete_document::route))
         .routes(routes!(subscribe::route))
         .routes(routes!(change_subscription::route))
         .routes(routes!(end_subscription::route))

@@ -4,6 +4,7 @@ use axum::http::HeaderValue;
 use domain::id::TrialId;
 use ports::{FileKey, Record};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::{ETag, etag};
 
@@ -13,8 +14,65 @@ mod tests;
 /// The property by which we know our own writes. It is never shown, never patched, and never part of what is compared.
 const LAST_CHANGE: &str = "LastChange";
 
+/// `Cache-Control` of what only this caller may see: it may be kept, and is asked for again each time.
+pub const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
 /// The longest media type, in characters (RFC 6838, 4.2, twice, and room for parameters).
 const LONGEST_MEDIA_TYPE: usize = 255;
+
+/// A document: a record of the `Documents` collection, as callers see it. It describes what is passed on as JSON:
+/// any further property is kept as it was given.
+#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
+pub struct Document {
+    /// ObjectId, 24 hexadecimal digits.
+    #[schema(rename = "_id")]
+    pub id: String,
+    /// The name of the file, any text.
+    #[schema(rename = "Filename")]
+    pub filename: String,
+    /// Where the file lies: `s3://bucket/key`.
+    #[schema(rename = "FileLocation")]
+    pub file_location: String,
+    /// In bytes.
+    #[schema(rename = "Size")]
+    pub size: u64,
+    /// 32 hexadecimal digits.
+    #[schema(rename = "MD5")]
+    pub md5: String,
+    /// 64 hexadecimal digits.
+    #[schema(rename = "SHA256")]
+    pub sha256: Option<String>,
+    /// The trial.
+    #[schema(rename = "TrialId")]
+    pub trial_id: Option<String>,
+    /// The site.
+    #[schema(rename = "SiteId")]
+    pub site_id: Option<String>,
+    /// The kind of document.
+    #[schema(rename = "Kind")]
+    pub kind: Option<String>,
+    /// Its status.
+    #[schema(rename = "Status")]
+    pub status: Option<String>,
+    /// The date on the document, YYYY-MM-DD.
+    #[schema(rename = "DocumentDate")]
+    pub document_date: Option<String>,
+    /// Media type.
+    #[schema(rename = "ContentType")]
+    pub content_type: Option<String>,
+    /// When it was stored.
+    #[schema(rename = "CreatedAt")]
+    pub created_at: Option<String>,
+    /// When it was changed last.
+    #[schema(rename = "UpdatedAt")]
+    pub updated_at: Option<String>,
+    /// Who changed it last.
+    #[schema(rename = "UpdatedBy")]
+    pub updated_by: Option<String>,
+    /// Counts its changes, from 1.
+    #[schema(rename = "Version")]
+    pub version: Option<u64>,
+}
 
 /// The trial of a record: as it says, else as its file's place says, else none.
 #[must_use]

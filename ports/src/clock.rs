@@ -40,9 +40,14 @@ impl Clock {
         Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    /// Sets a simulated clock, forwards only; a machine's clock becomes a simulated one.
+    /// Sets a simulated clock, forwards only.
     pub fn set(&self, at: Timestamp) {
         self.0.fetch_max(at.as_microsecond(), Ordering::SeqCst);
+    }
+
+    /// Becomes a clock that stands at `at` until it is set.
+    pub fn simulate_from(&self, at: Timestamp) {
+        self.0.store(at.as_microsecond(), Ordering::SeqCst);
     }
 
     /// Follows the machine from now on.

@@ -79,7 +79,7 @@ impl Analyst {
 
     /// Analyses a content out of the file of any document that stands for it.
     async fn analyse(&self, content: &ContentHash, first: &DocumentId) -> Result<bool> {
-        let find = Find::all(CANDIDATES).equal("content", content.as_str());
+        let find = Find::all(CANDIDATES).equal("content", content.as_str()).range("document", None, None);
         let sharing: Vec<DocumentNow> = self.views.find(&find).await?;
         let others = sharing.into_iter().map(|DocumentNow(state)| state.document).filter(|id| id != first);
         for document in std::iter::once(first.clone()).chain(others) {

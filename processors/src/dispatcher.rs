@@ -32,7 +32,7 @@ impl Dispatcher {
     }
 
     async fn offer_analyses(&self) -> Result<()> {
-        let waiting: Vec<Analysis> = self.views.find(&Find::all(OFFERED).equal("open", true)).await?;
+        let waiting: Vec<Analysis> = self.views.find(&Find::all(OFFERED).equal("open", true).range("id", None, None)).await?;
         for analysis in waiting {
             self.offer(WorkKind::Analyse, &analysis.id).await?;
         }
@@ -56,7 +56,7 @@ impl Dispatcher {
     async fn offer_deliveries(&self, now: Timestamp) -> Result<Option<Timestamp>> {
         let below = stamp_of(now) + 1;
         let mut next: Option<Timestamp> = None;
-        let sending: Vec<ReportNow> = self.views.find(&Find::all(OFFERED).equal("sending", true)).await?;
+        let sending: Vec<ReportNow> = self.views.find(&Find::all(OFFERED).equal("sending", true).range("id", None, None)).await?;
         let mut room = OFFERED;
         for report in sending {
             let limit = room.max(1);

@@ -14,7 +14,9 @@ use http::{Access, Keys};
 use ports::{Clock, Directory, DocumentStore, EventFeed, EventLog, FileBody, FileStore, KeyRing, ViewStore};
 use projections::Views;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+pub use find_document::{Finding, Findings};
 pub use report_content::Prepared;
 
 /// What queries read.
@@ -95,4 +97,9 @@ pub async fn collect(body: FileBody) -> ports::Result<Vec<u8>> {
 /// The routes of all queries, with their documentation.
 pub fn routes() -> OpenApiRouter<Queries> {
     OpenApiRouter::new()
+        .routes(routes!(list_documents::route))
+        .routes(routes!(find_document::route))
+        .routes(routes!(find_document::findings))
+        .routes(routes!(download_document::route))
+        .routes(routes!(download_document::thumbnail))
 }

@@ -1,41 +1,61 @@
-//! Writes sample reports as PDF, and their pages as PNG where `pdftoppm` (poppler-utils) is installed.
+//! Writes sample reports: PDFs and a mail into `target/report-samples`, pages as PNG into `docs/report`.
 //!
-//! `cargo run -p report --example render_samples -- <directory>`; without one, `docs/report` of the project.
+//! `cargo run -p report --example render_samples [-- <directory for PDFs> <directory for PNGs>]`; needs `pdftoppm`
+//! (poppler-utils).
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use report::content::Paper;
+use report::mail::{self, Attachment, Letter, MailContent, Mailbox};
 use report::{pdf, sample};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/report");
-    let directory = std::env::args().nth(1).map_or(default, PathBuf::from);
-    std::fs::create_dir_all(&directory)?;
-    for (name, changes, paper) in [
-        ("empty-a4", 0, Paper::A4),
-        ("one-letter", 1, Paper::Letter),
-        ("thirty-a4", 30, Paper::A4),
-        ("three-hundred-a4", 300, Paper::A4),
-        ("three-hundred-letter", 300, Paper::Letter),
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut arguments = std::env::args().skip(1).map(PathBuf::from);
+    let pdfs = arguments.next().unwrap_or_else(|| project.join("target/report-samples"));
+    let pages = arguments.next().unwrap_or_else(|| project.join("docs/report"));
+    std::fs::create_dir_all(&pdfs)?;
+    std::fs::create_dir_all(&pages)?;
+    // Name, changes, paper, and how many pages are kept as pictures.
+    for (name, changes, paper, shown) in [
+        ("empty-a4", 0, Paper::A4, 1),
+        ("one-letter", 1, Paper::Letter, 1),
+        ("thirty-a4", 30, Paper::A4, 6),
+        ("three-hundred-a4", 300, Paper::A4, 1),
+        ("three-hundred-letter", 300, Paper::Letter, 1),
     ] {
         let content = sample::content(7, changes, paper);
-        let thumbnails = sample::thumbnails(&content, paint);
-        let rendered = pdf::render(&content, &thumbnails)?;
-        let file = directory.join(format!("{name}.pdf"));
+        let rendered = pdf::render(&content, &sample::thumbnails(&content, paint))?;
+        let file = pdfs.join(format!("{name}.pdf"));
         std::fs::write(&file, &rendered.bytes)?;
-        // No more pages than show every section; a report's PDF is not kept here.
+        let mail = MailContent::of(&content)?;
+        let attachment = Attachment::encode(&rendered);
+        let enclosure = mail::enclose(&attachment, 10_000_000, "https://trialbrief.example/reports/1");
+        std::fs::write(pdfs.join(format!("{name}.eml")), mail::compose(&mail, &enclosure, &letter()?)?)?;
         let status = Command::new("pdftoppm")
-            .args(["-png", "-r", "64", "-l", "8"])
+            .args(["-png", "-r", "80", "-l", &shown.to_string()])
             .arg(&file)
-            .arg(directory.join(name))
+            .arg(pages.join(name))
             .status();
         if !status.is_ok_and(|status| status.success()) {
-            return Err("pdftoppm failed or is missing: install poppler-utils".into());
+            return Err("pdftoppm failed or is missing: apt-get install poppler-utils".into());
         }
     }
     Ok(())
+}
+
+fn letter() -> Result<Letter, Box<dyn Error>> {
+    Ok(Letter {
+        from: Mailbox::new(Some("Trialbrief"), "reports@trialbrief.example")?,
+        to: Mailbox::new(Some("Zofia Wiśniewska"), "zofia@site.example")?,
+        reply_to: None,
+        date: "2026-11-23T07:00:00Z".parse()?,
+        message_id: "sample.1@trialbrief.example".to_owned(),
+        unsubscribe: "https://trialbrief.example/unsubscribe/sample".to_owned(),
+        list_id: "acme-101.reports.trialbrief.example".to_owned(),
+    })
 }
 
 /// A stand-in picture: a lit wall, a bench, and something on it.

@@ -65,12 +65,16 @@ pub struct MailContent {
     pub complete: bool,
     /// True for a report before the period's end.
     pub so_far: bool,
-    /// Documents added or moved in.
+    /// Documents added.
     pub added: u64,
+    /// Documents moved here from another trial.
+    pub moved_in: u64,
     /// Documents changed.
     pub changed: u64,
-    /// Documents removed or moved out.
+    /// Documents removed.
     pub removed: u64,
+    /// Documents moved to another trial.
+    pub moved_out: u64,
     /// Documents present at the end.
     pub present: u64,
     /// Attention items.
@@ -102,9 +106,11 @@ impl MailContent {
             period_file: format!("{}_{}", period.from, dates::last_day(period)),
             complete: content.cut.complete,
             so_far: period.so_far,
-            added: balance.added + balance.moved_in,
+            added: balance.added,
+            moved_in: balance.moved_in,
             changed: balance.changed,
-            removed: balance.removed + balance.moved_out,
+            removed: balance.removed,
+            moved_out: balance.moved_out,
             present: balance.present_at_end,
             attention: content.attention.len() as u64,
             overdue: content.expected.as_ref().map(|expected| (expected.overdue, expected.expected)),

@@ -113,20 +113,19 @@ pub(crate) fn duplicates(sheet: &mut Sheet, content: &ReportContent) {
             sheet.paragraph(words::NO_DUPLICATES, TEXT);
             return;
         }
-        let mut columns = columns(words::DUPLICATE_COLUMNS, [54.0, 8.0, 14.0, 24.0], sheet.geometry.measure());
-        right(&mut columns, &[1, 2]);
+        let mut columns = columns(words::DUPLICATE_COLUMNS, [50.0, 12.0, 12.0, 26.0], sheet.geometry.measure());
+        right(&mut columns, &[2]);
         let mut table = Table::begin(sheet, words::DUPLICATES, &columns, 28.0);
+        // A row for each file: a group of a thousand must not make a row taller than a page.
         for group in &content.duplicates {
-            let name = |file: &crate::content::DuplicateFile| match &file.site {
-                Some(site) => Part::Text(format!("{} ({site})", file.file_name), CELL),
-                None => Part::Text(file.file_name.clone(), CELL),
-            };
-            table.row(vec![
-                Cell::of(group.files.iter().map(name).collect()),
-                Cell::text(numbers::count(group.files.len() as u64), CELL),
-                Cell::text(numbers::bytes(group.bytes_each), CELL),
-                Cell::of(vec![Part::Fitted(group.sha256.clone(), CELL_MONO)]),
-            ]);
+            for file in &group.files {
+                table.row(vec![
+                    Cell::text(file.file_name.clone(), CELL).heading(),
+                    Cell::text(file.site.clone().unwrap_or_else(|| words::NONE.to_owned()), CELL),
+                    Cell::text(numbers::bytes(group.bytes_each), CELL),
+                    Cell::of(vec![Part::Fitted(group.sha256.clone(), CELL_MONO)]),
+                ]);
+            }
         }
         table.end();
     });

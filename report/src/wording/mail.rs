@@ -15,13 +15,17 @@ pub fn subject(content: &MailContent) -> String {
 
 /// Label and figure of each row.
 pub fn figures(content: &MailContent) -> Vec<(&'static str, String)> {
-    let mut rows = vec![
-        ("Added", count(content.added)),
-        ("Changed", count(content.changed)),
-        ("Removed", count(content.removed)),
-        ("Present", count(content.present)),
-        ("Need attention", count(content.attention)),
-    ];
+    let mut rows = vec![("Added", count(content.added))];
+    if content.moved_in > 0 {
+        rows.push(("Moved in", count(content.moved_in)));
+    }
+    rows.push(("Changed", count(content.changed)));
+    rows.push(("Removed", count(content.removed)));
+    if content.moved_out > 0 {
+        rows.push(("Moved out", count(content.moved_out)));
+    }
+    rows.push(("Present", count(content.present)));
+    rows.push(("Need attention", count(content.attention)));
     if let Some((overdue, expected)) = content.overdue {
         rows.push(("Overdue of expected", of(overdue, expected)));
     }

@@ -1,7 +1,7 @@
 //! How each figure is computed, in words a reader can check.
 
 /// Figure and explanation, in the order of the report.
-pub const METHODS: [(&str, &str); 14] = [
+pub const METHODS: [(&str, &str); 15] = [
     (
         "Period",
         "Half-open: it holds the instant it begins with and not the instant it ends with. Both are local midnights in \
@@ -17,6 +17,11 @@ pub const METHODS: [(&str, &str); 14] = [
         "Present",
         "Present at the end = present at the start + found + added + moved in − moved out − removed. Found are \
          documents that existed before observation began; they never count as added.",
+    ),
+    (
+        "Moved",
+        "Documents that came from another trial or went to one. By person, by week and in the breakdowns, moved in \
+         counts with added and moved out with removed.",
     ),
     (
         "Changed",

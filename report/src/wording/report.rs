@@ -102,12 +102,18 @@ pub fn title(content: &ReportContent) -> String {
 /// The report in one sentence: `41 documents added, 3 need attention`.
 pub fn headline(content: &ReportContent) -> String {
     let balance = &content.balance;
-    let news = match (balance.added + balance.moved_in, balance.changed, balance.removed + balance.moved_out) {
-        (0, 0, 0) => "No document added, changed or removed".to_owned(),
-        (0, 0, removed) => format!("{} removed", documents(removed)),
-        (0, changed, _) => format!("{} changed", documents(changed)),
-        (added, _, _) => format!("{} added", documents(added)),
-    };
+    let terms = [
+        (balance.added, "added"),
+        (balance.moved_in, "moved in"),
+        (balance.found, "found"),
+        (balance.changed, "changed"),
+        (balance.removed, "removed"),
+        (balance.moved_out, "moved out"),
+    ];
+    let news = terms.iter().find(|(n, _)| *n > 0).map_or_else(
+        || "No document added, changed or removed".to_owned(),
+        |(n, verb)| format!("{} {verb}", documents(*n)),
+    );
     let attention = match content.attention.len() as u64 {
         0 => "nothing needs attention".to_owned(),
         1 => "1 needs attention".to_owned(),
@@ -318,7 +324,7 @@ pub const ATTENTION_COLUMNS: [&str; 3] = ["What and where", "Site", "Open for"];
 pub const FINDING_COLUMNS: [&str; 4] = ["Picture", "Finding and file", "Site", "Open since"];
 
 /// Head of the duplicates.
-pub const DUPLICATE_COLUMNS: [&str; 4] = ["Files with the same bytes", "Files", "Each", "SHA-256"];
+pub const DUPLICATE_COLUMNS: [&str; 4] = ["Files with the same bytes", "Site", "Size", "SHA-256"];
 
 /// Head of the table of changes.
 pub const CHANGE_COLUMNS: [&str; 5] = ["When", "What", "File", "Site and kind", "By"];

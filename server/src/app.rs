@@ -1,0 +1,258 @@
+//! The application as a function of its ports: a router, workers that can be stepped, and the loop that drives both.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{Extension, Router};
+use commands::Commands;
+use http::SignIn;
+use http::sign_in::Development;
+use jiff::Timestamp;
+use ports::{Clock, Error, Ports, Step, Worker};
+use processors::analysis::Limits;
+use processors::analysis::isolated::Analyser;
+use processors::{Analyst, ChangeRelay, Dispatcher, Mailer, MailerSettings, Renderer, Scheduler};
+use projections::{Projector, Views};
+use queries::Queries;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use utoipa::openapi::OpenApi;
+
+use crate::health::Health;
+
+/// What the application needs to know beside its ports.
+#[derive(Clone, Debug)]
+pub struct AppSettings {
+    /// Logical name of the bucket in `FileLocation`.
+    pub bucket: String,
+    /// Where people reach the product, without a slash at the end.
+    pub base_url: String,
+    /// The largest upload, in bytes.
+    pub largest_upload_bytes: u64,
+    /// About mail.
+    pub mail: MailerSettings,
+    /// Limits of an analysis.
+    pub limits: Limits,
+    /// How many files are analysed at once.
+    pub analysed_together: usize,
+    /// Where analyses are carried out.
+    pub analyser: Analyser,
+    /// The outbox to show in the client, where mails go to one.
+    pub outbox: Option<std::path::PathBuf>,
+}
+
+/// The application, wired but not running.
+pub struct App {
+    /// All routes.
+    pub router: Router,
+    /// All workers, in the order in which one's work is the next one's.
+    pub workers: Vec<Box<dyn Worker>>,
+    /// What the workers do, for those who look after them.
+    pub health: Health,
+}
+
+/// Wires the application.
+#[must_use]
+pub fn build(ports: &Ports, settings: &AppSettings) -> App {
+    let health = Health::new(ports.clock.clone());
+    let commands = commands(ports, settings);
+    let queries = queries(ports, settings);
+    let workers = workers(ports, settings, &commands, &queries);
+    let router = router(ports, settings, commands, queries, &health);
+    App { router, workers, health }
+}
+
+fn commands(ports: &Ports, settings: &AppSettings) -> Commands {
+    Commands::new(
+        Arc::clone(&ports.log),
+        Arc::clone(&ports.documents),
+        Arc::clone(&ports.originals),
+        Arc::clone(&ports.directory),
+        Arc::clone(&ports.keys),
+        ports.clock.clone(),
+        commands::Settings {
+            bucket: settings.bucket.clone(),
+            largest_upload_bytes: settings.largest_upload_bytes,
+        },
+    )
+}
+
+/// The queries of the application; `replay` and `verify-report` ask them too.
+#[must_use]
+pub fn queries(ports: &Ports, settings: &AppSettings) -> Queries {
+    Queries::new(
+        Arc::clone(&ports.views),
+        Arc::clone(&ports.log),
+        Arc::clone(&ports.feed),
+        Arc::clone(&ports.documents),
+        Arc::clone(&ports.originals),
+        Arc::clone(&ports.derived),
+        Arc::clone(&ports.directory),
+        Arc::clone(&ports.keys),
+        ports.clock.clone(),
+        queries::Settings { bucket: settings.bucket.clone(), base_url: settings.base_url.clone() },
+    )
+}
+
+fn workers(ports: &Ports, settings: &AppSettings, commands: &Commands, queries: &Queries) -> Vec<Box<dyn Worker>> {
+    let views = Views::new(Arc::clone(&ports.views));
+    let relay =
+        ChangeRelay::new(Arc::clone(&ports.documents), Arc::clone(&ports.feed), commands.clone(), views.clone());
+    let projectors = projections::all()
+        .into_iter()
+        .map(|projection| Projector::new(projection, Arc::clone(&ports.feed), Arc::clone(&ports.views)));
+    let scheduler = Scheduler::new(commands.sender.clone(), commands.access.clone(), views.clone());
+    let dispatcher = Dispatcher::new(views.clone(), Arc::clone(&ports.queue));
+    let analyst = Analyst::new(
+        Arc::clone(&ports.queue),
+        Arc::clone(&ports.documents),
+        Arc::clone(&ports.originals),
+        Arc::clone(&ports.derived),
+        commands.clone(),
+        views,
+        settings.analyser.clone(),
+        settings.limits,
+        settings.bucket.clone(),
+        settings.analysed_together,
+    );
+    let (queue, derived) = (Arc::clone(&ports.queue), Arc::clone(&ports.derived));
+    let renderer = Renderer::new(queue, derived, commands.clone(), queries.clone());
+    let mailer = Mailer::new(
+        Arc::clone(&ports.queue),
+        Arc::clone(&ports.mailer),
+        Arc::clone(&ports.derived),
+        Arc::clone(&ports.directory),
+        commands.clone(),
+        queries.clone(),
+        ports.clock.clone(),
+        settings.mail.clone(),
+    );
+    let mut workers: Vec<Box<dyn Worker>> = vec![Box::new(relay)];
+    workers.extend(projectors.map(|projector| Box::new(projector) as Box<dyn Worker>));
+    workers.push(Box::new(scheduler));
+    workers.push(Box::new(dispatcher));
+    workers.push(Box::new(analyst));
+    workers.push(Box::new(renderer));
+    workers.push(Box::new(mailer));
+    workers
+}
+
+/// What is served and what is documented are one list.
+fn routes(commands: Commands, queries: Queries, sign_in: &Development) -> (Router, OpenApi) {
+    let mut router = sign_in.routes::<()>();
+    router = router.merge(commands::routes().with_state(commands));
+    router = router.merge(queries::routes().with_state(queries));
+    let (router, mut api) = router.split_for_parts();
+    api.info = utoipa::openapi::InfoBuilder::new()
+        .title("Trialbrief")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Documents of clinical trials, and a weekly report about them."))
+        .build();
+    (router, api)
+}
+
+fn router(ports: &Ports, settings: &AppSettings, commands: Commands, queries: Queries, health: &Health) -> Router {
+    let development = Development::new(Arc::clone(&ports.directory));
+    let (router, api) = routes(commands, queries, &development);
+    let sign_in: Arc<dyn SignIn> = Arc::new(development);
+    let mut router = router.merge(crate::health::routes(health.clone())).merge(crate::openapi::routes(api));
+    if let Some(outbox) = &settings.outbox {
+        router = router.merge(crate::outbox::routes(outbox.clone()));
+    }
+    router
+        .method_not_allowed_fallback(http::method_not_allowed)
+        .fallback(crate::client::serve)
+        .layer(axum::middleware::from_fn_with_state(health.clone(), crate::health::count_requests))
+        .layer(Extension(sign_in))
+}
+
+/// Serves and works until `shutdown` resolves, then finishes what is under way.
+///
+/// # Errors
+/// Where the listener fails.
+pub async fn run(
+    app: App,
+    clock: Clock,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let (stop, stopped) = watch::channel(false);
+    let mut working = JoinSet::new();
+    for worker in app.workers {
+        working.spawn(drive(worker, clock.clone(), app.health.clone(), stopped.clone()));
+    }
+    let service = app.router.into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service)
+        .with_graceful_shutdown(async move {
+            shutdown.await;
+            // Receivers live in the workers; none of them left means nothing to stop.
+            let _ = stop.send(true);
+        })
+        .await;
+    while working.join_next().await.is_some() {}
+    served
+}
+
+/// How long a worker rests after a port was unavailable.
+const REST: Duration = Duration::from_secs(1);
+
+/// Steps one worker until it is stopped. `Unavailable` and `Conflict` mean: again later. Anything else stops this worker alone
+/// and shows in `/readyz`, for it would fail again in the same way.
+async fn drive(mut worker: Box<dyn Worker>, clock: Clock, health: Health, mut stopped: watch::Receiver<bool>) {
+    let name = worker.name();
+    health.started(name);
+    while !*stopped.borrow() {
+        let now = clock.now();
+        let rest = match worker.step(now).await {
+            Ok(Step::Worked) => {
+                health.worked(name);
+                continue;
+            }
+            Ok(Step::Idle { until }) => {
+                health.idle(name);
+                until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default())
+            }
+            Err(error @ (Error::Unavailable(_) | Error::Conflict(_))) => {
+                tracing::warn!(worker = name, %error, "will try again");
+                health.failed(name, &error);
+                tokio::select! {
+                    () = tokio::time::sleep(REST) => {}
+                    _ = stopped.changed() => {}
+                }
+                continue;
+            }
+            Err(error @ (Error::Rejected(_) | Error::Corrupt(_))) => {
+                tracing::error!(worker = name, %error, "stopped; it would fail again in the same way");
+                health.stopped(name, &error);
+                return;
+            }
+        };
+        let due = async {
+            match rest {
+                Some(rest) => tokio::time::sleep(rest).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = worker.wake() => {}
+            () = due => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+/// Steps all workers until idle, then lets a simulated clock jump to the next instant that anyone waits for, until `to`.
+///
+/// # Errors
+/// The first error of a worker.
+pub async fn simulate(workers: &mut [Box<dyn Worker>], clock: &Clock, to: Timestamp) -> ports::Result<()> {
+    while let Some(next) = ports::settle(workers, clock.now()).await?.filter(|next| *next <= to && *next > clock.now()) {
+        clock.set(next);
+    }
+    clock.set(to);
+    ports::settle(workers, to).await?;
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! Configuration: [`Config`] as written, [`Settings`] as valid.
+//!
+//! The annotated defaults (`server/config/default.toml`) are compiled in; then come a file, the environment and the
+//! command line. [`load`] reads them all and reports everything that is wrong at once, before anything starts.
+
+mod layers;
+mod problem;
+mod settings;
+mod store_url;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use layers::Layers;
+
+pub use problem::Problems;
+pub use settings::{Analysis, Log, LogFormat, Mail, Settings, SignInKind, Stores};
+pub use store_url::StoreUrl;
+
+/// The variable that names the configuration file where the command line does not.
+pub const FILE_VARIABLE: &str = "TRIALBRIEF_CONFIG";
+
+/// The annotated defaults.
+pub const DEFAULTS: &str = include_str!("../config/default.toml");
+
+/// Where settings come from, beside the defaults.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file named on the command line.
+    pub file: Option<PathBuf>,
+    /// All environment variables, as by [`std::env::vars_os`].
+    pub environment: Vec<(OsString, OsString)>,
+    /// Settings given on the command line: (`mail.url`, `smtp://…`).
+    pub flags: Vec<(String, String)>,
+}
+
+/// A valid configuration.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What is in force.
+    pub settings: Settings,
+    /// What was written for each setting, and where.
+    layers: Layers,
+}
+
+impl Loaded {
+    /// The effective configuration as TOML, secrets masked: each setting with the place where it was written, unless it
+    /// is the default.
+    #[must_use]
+    pub fn effective(&self) -> String {
+        let mut text = String::new();
+        let mut section = "";
+        for (path, value, source) in self.layers.iter() {
+            let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
+            if table != section {
+                section = table;
+                let _ = write!(text, "\n[{section}]\n");
+            }
+            let value = match value.as_str() {
+                Some(written) => toml::Value::from(self.settings.expand(written)).to_string(),
+                None => value.to_string(),
+            };
+            let _ = write!(text, "{key} = {}", store_url::masked(&value));
+            let _ = if source.is_default() { writeln!(text) } else { writeln!(text, "  # {source}") };
+        }
+        text
+    }
+}
+
+/// Reads and checks the configuration.
+///
+/// # Errors
+/// Everything that is wrong, each naming the setting, what was found and the remedy. No secret is repeated.
+pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+    let (layers, mut problems) = Layers::read(sources);
+    let settings = layers.config().map_err(|problem| vec![problem]).and_then(|config| Settings::check(&config, &layers));
+    match settings {
+        Ok(settings) if problems.is_empty() => Ok(Loaded { settings, layers }),
+        Ok(_) => Err(Problems(problems)),
+        Err(more) => {
+            problems.extend(more);
+            Err(Problems(problems))
+        }
+    }
+}
+
+/// The configuration as it is written. Each setting is explained in `server/config/default.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    data: String,
+    listen: String,
+    base_url: String,
+    bucket: String,
+    stores: StoresConfig,
+    mail: MailConfig,
+    sign_in: SignInConfig,
+    analysis: AnalysisConfig,
+    uploads: UploadsConfig,
+    log: LogConfig,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoresConfig {
+    events: String,
+    documents: String,
+    views: String,
+    directory: String,
+    keys: String,
+    files: String,
+    queue: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MailConfig {
+    url: String,
+    from_name: String,
+    from_address: String,
+    domain: String,
+    largest_attachment_bytes: u64,
+    lease_seconds: u64,
+    together: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignInConfig {
+    kind: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnalysisConfig {
+    together: u64,
+    seconds: u64,
+    memory_bytes: u64,
+    pixels: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UploadsConfig {
+    largest_bytes: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogConfig {
+    format: String,
+    filter: String,
+}

@@ -1,0 +1,154 @@
+//! Whether the program is alive, ready, and what it does: `/healthz`, `/readyz`, `/metrics`, `/version`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use jiff::Timestamp;
+use ports::{Clock, Error};
+use serde::Serialize;
+use serde_json::json;
+
+/// What one worker does.
+#[derive(Clone, Debug, Default, Serialize)]
+struct WorkerState {
+    steps: u64,
+    failures: u64,
+    idle_since: Option<Timestamp>,
+    /// Why it last failed; none since it last worked.
+    failing: Option<String>,
+    stopped: bool,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    workers: BTreeMap<&'static str, WorkerState>,
+    requests: BTreeMap<(String, String, u16), u64>,
+}
+
+/// What the program does, for those who look after it. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Health {
+    clock: Clock,
+    counts: Arc<Mutex<Counts>>,
+}
+
+impl Health {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, counts: Arc::default() }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn worker(&self, name: &'static str, change: impl FnOnce(&mut WorkerState)) {
+        change(self.counts().workers.entry(name).or_default());
+    }
+
+    /// A worker is driven.
+    pub fn started(&self, name: &'static str) {
+        self.worker(name, |_| {});
+    }
+
+    /// A step did something.
+    pub fn worked(&self, name: &'static str) {
+        self.worker(name, |worker| {
+            worker.steps += 1;
+            worker.idle_since = None;
+            worker.failing = None;
+        });
+    }
+
+    /// A step found nothing.
+    pub fn idle(&self, name: &'static str) {
+        let now = self.clock.now();
+        self.worker(name, |worker| {
+            worker.idle_since.get_or_insert(now);
+            worker.failing = None;
+        });
+    }
+
+    /// A step failed and will be tried again.
+    pub fn failed(&self, name: &'static str, error: &Error) {
+        self.worker(name, |worker| {
+            worker.failures += 1;
+            worker.failing = Some(error.to_string());
+        });
+    }
+
+    /// A worker stopped for good.
+    pub fn stopped(&self, name: &'static str, error: &Error) {
+        self.failed(name, error);
+        self.worker(name, |worker| worker.stopped = true);
+    }
+}
+
+/// The routes of operations.
+pub fn routes(health: Health) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/version", get(|| async { Json(json!({"name": "trialbrief", "version": env!("CARGO_PKG_VERSION")})) }))
+        .with_state(health)
+}
+
+/// 200 while every worker runs, else 503 and which does not, and why.
+async fn readyz(State(health): State<Health>) -> Response {
+    let failing: BTreeMap<_, _> = health
+        .counts()
+        .workers
+        .iter()
+        .filter_map(|(name, worker)| worker.failing.clone().map(|why| (*name, why)))
+        .collect();
+    let status = if failing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({"ready": failing.is_empty(), "failing": failing}))).into_response()
+}
+
+/// Counters in the text format of Prometheus.
+async fn metrics(State(health): State<Health>) -> Response {
+    let mut text = String::new();
+    let counts = health.counts();
+    // Writing to a String does not fail.
+    let mut family = |name: &str, kind: &str, help: &str, samples: Vec<(String, u64)>| {
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (labels, value) in samples {
+            let _ = writeln!(text, "{name}{{{labels}}} {value}");
+        }
+    };
+    let of_workers = |value: fn(&WorkerState) -> u64| {
+        counts.workers.iter().map(|(name, worker)| (format!("worker=\"{name}\""), value(worker))).collect()
+    };
+    family("trialbrief_worker_steps_total", "counter", "Steps that did something.", of_workers(|w| w.steps));
+    family("trialbrief_worker_failures_total", "counter", "Steps that failed.", of_workers(|w| w.failures));
+    family("trialbrief_worker_stopped", "gauge", "1 for a worker that stopped.", of_workers(|w| u64::from(w.stopped)));
+    let requests = counts
+        .requests
+        .iter()
+        .map(|((method, route, status), count)| {
+            (format!("method=\"{method}\",route=\"{route}\",status=\"{status}\""), *count)
+        })
+        .collect();
+    family("trialbrief_http_requests_total", "counter", "Answered requests.", requests);
+    drop(counts);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// Counts requests by route, never by path: a path may hold what somebody typed.
+pub async fn count_requests(State(health): State<Health>, request: Request, next: Next) -> Response {
+    let method = request.method().as_str().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let response = next.run(request).await;
+    *health.counts().requests.entry((method, route, response.status().as_u16())).or_default() += 1;
+    response
+}

@@ -1,0 +1,13 @@
+//! Trialbrief, the program: arguments, configuration, wiring, demo.
+
+pub mod app;
+mod client;
+// pub mod config;
+pub mod demo;
+mod health;
+mod openapi;
+mod outbox;
+pub mod replay;
+pub mod wire;
+
+pub use health::Health;

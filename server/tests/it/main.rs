@@ -1,0 +1,4 @@
+//! Journeys: stories over HTTP against the whole application, embedded, under a simulated clock.
+
+mod monday;
+mod world;

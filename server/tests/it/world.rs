@@ -1,0 +1,191 @@
+//! A whole Trialbrief in a folder of its own, under a simulated clock, stepped by hand and asked over HTTP.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Request, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use ports::{Clock, Person, Ports, Worker};
+use processors::MailerSettings;
+use processors::analysis::Limits;
+use processors::analysis::isolated::Analyser;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use trialbrief::app::{self, App, AppSettings};
+use trialbrief::wire::{self, Urls};
+
+/// The people of every story.
+pub const PEOPLE: [(&str, &str); 4] =
+    [("ada", "Ada Berger"), ("ben", "Ben Okafor"), ("chi", "Chiara Nowak"), ("dov", "Dov Lindqvist")];
+
+/// A running Trialbrief.
+pub struct World {
+    pub ports: Ports,
+    pub app: App,
+    pub settings: AppSettings,
+    folder: PathBuf,
+    _kept: Option<tempfile::TempDir>,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|e| panic!("{} no JSON ({e}): {}", self.status, String::from_utf8_lossy(&self.body)))
+    }
+
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.body));
+        self
+    }
+}
+
+pub fn settings(outbox: Option<PathBuf>) -> AppSettings {
+    AppSettings {
+        bucket: "trialbrief".to_owned(),
+        base_url: "http://127.0.0.1:8080".to_owned(),
+        largest_upload_bytes: 64 << 20,
+        mail: MailerSettings {
+            from: ("Trialbrief".to_owned(), "reports@trialbrief.example".to_owned()),
+            domain: "trialbrief.example".to_owned(),
+            base_url: "http://127.0.0.1:8080".to_owned(),
+            largest_attachment_bytes: 7 << 20,
+            lease: SignedDuration::from_mins(15),
+            together: 16,
+        },
+        limits: Limits::default(),
+        analysed_together: 2,
+        analyser: Analyser::InProcess,
+        outbox,
+    }
+}
+
+impl World {
+    /// A new world that begins at an instant such as `2026-11-02T00:00[Europe/Berlin]`.
+    pub async fn at(instant: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        Self::open(path, Some(folder), parse(instant), |urls| urls).await
+    }
+
+    /// A world in a folder that outlives it, with other ports where a story needs them.
+    pub async fn open(
+        folder: PathBuf,
+        kept: Option<tempfile::TempDir>,
+        now: Timestamp,
+        change: impl FnOnce(Urls) -> Urls,
+    ) -> Self {
+        let urls = change(Urls::embedded(folder.to_str().unwrap()));
+        let ports = wire::connect(&urls, Clock::simulated(now)).unwrap();
+        for (user, name) in PEOPLE {
+            let address = Some(format!("{user}@example.org"));
+            let person = Person { user: user.to_owned(), name: name.to_owned(), address, active: true };
+            ports.directory.save(&person).await.unwrap();
+        }
+        let settings = settings(urls.outbox());
+        let app = app::build(&ports, &settings);
+        let mut world = Self { ports, app, settings, folder, _kept: kept };
+        world.settle().await;
+        world
+    }
+
+    /// Steps every worker until none has anything to do.
+    pub async fn settle(&mut self) {
+        ports::settle(&mut self.app.workers, self.ports.clock.now()).await.unwrap();
+    }
+
+    /// Lets time pass until an instant, step by step.
+    pub async fn until(&mut self, instant: &str) {
+        app::simulate(&mut self.app.workers, &self.ports.clock, parse(instant)).await.unwrap();
+    }
+
+    pub fn workers(&mut self) -> &mut [Box<dyn Worker>] {
+        &mut self.app.workers
+    }
+
+    pub fn outbox(&self) -> PathBuf {
+        self.folder.join("outbox")
+    }
+
+    /// The mails in the outbox, in order of their names.
+    pub fn mails(&self) -> Vec<Vec<u8>> {
+        let Ok(entries) = std::fs::read_dir(self.outbox()) else { return Vec::new() };
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths.into_iter().filter(|path| path.extension().is_some_and(|e| e == "eml")).map(|path| std::fs::read(path).unwrap()).collect()
+    }
+
+    /// Asks over HTTP.
+    pub async fn ask(&self, request: Request<Body>) -> Answer {
+        let mut request = request;
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 40_000))));
+        if !request.headers().contains_key("host") {
+            request.headers_mut().insert("host", "127.0.0.1:8080".parse().unwrap());
+        }
+        let response = self.app.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, body: body.to_vec() }
+    }
+
+    pub async fn get(&self, user: &str, path: &str) -> Answer {
+        self.ask(Request::get(path).header("Trialbrief-Person", user).body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn send(&self, user: &str, method: &str, path: &str, body: Value) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("Trialbrief-Person", user)
+            .header("Content-Type", "application/json")
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        self.ask(request).await
+    }
+
+    /// Opens a trial and makes Ben a contributor and Chiara a reader.
+    pub async fn open_trial(&self, trial: &str) {
+        self.send("ada", "PUT", &format!("/api/trials/{trial}"), json!({"title": "A device study"})).await.expect(200);
+        for (user, role) in [("ben", "contributor"), ("chi", "reader")] {
+            let path = format!("/api/trials/{trial}/members/{user}");
+            self.send("ada", "PUT", &path, json!({"role": role})).await.expect(200);
+        }
+    }
+
+    /// Uploads a file and answers its record.
+    pub async fn upload(&self, user: &str, trial: &str, filename: &str, bytes: Vec<u8>) -> Value {
+        let path = format!("/api/documents?TrialId={trial}&SiteId=DE-01&Kind=photograph&Filename={filename}");
+        let request = Request::post(path)
+            .header("Trialbrief-Person", user)
+            .header("Content-Type", "application/octet-stream")
+            .body(Body::from(bytes))
+            .unwrap();
+        self.ask(request).await.expect(201).json()
+    }
+
+    pub async fn subscribe(&self, user: &str, trial: &str, schedule: Value) -> Value {
+        let answer = self.send(user, "POST", "/api/subscriptions", json!({"trial": trial, "schedule": schedule})).await;
+        assert!(answer.status.is_success(), "{}", String::from_utf8_lossy(&answer.body));
+        answer.json()
+    }
+}
+
+/// An instant, written with its zone.
+pub fn parse(instant: &str) -> Timestamp {
+    instant.parse::<jiff::Zoned>().map_or_else(|_| instant.parse().unwrap(), |zoned| zoned.timestamp())
+}
+
+/// Every Monday at 08:00 in Berlin.
+pub fn mondays() -> Value {
+    json!({"cadence": "weekly", "weekday": "monday", "time": "08:00", "zone": "Europe/Berlin"})
+}
