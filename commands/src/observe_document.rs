@@ -22,6 +22,9 @@ pub(crate) const LAST_CHANGE: &str = "LastChange";
 /// Properties that follow from a write and are no change by themselves.
 const BOOK_KEEPING: [&str; 5] = [LAST_CHANGE, "Version", "CreatedAt", "UpdatedAt", "UpdatedBy"];
 
+/// The largest record that is sealed whole: an event holds two of them in base64, and an append at most 1 MiB.
+const MOST_RECORD_BYTES: usize = 256 * 1024;
+
 /// The actor of changes that another program made.
 const EXTERNAL: &str = "external";
 
@@ -155,6 +158,29 @@ pub fn object_key(record: &Record, bucket: &str) -> Option<FileKey> {
     FileKey::new(key).ok()
 }
 
+/// The record as it is sealed and compared: one that would not fit into an append is cut to the properties that the product
+/// gives it, each of them to a length, and a hash of the rest, so that a change anywhere still shows.
+fn fitting(record: Map<String, Value>) -> String {
+    let record = Value::Object(record);
+    let whole = record.to_string();
+    let Value::Object(record) = record else { return whole };
+    if whole.len() <= MOST_RECORD_BYTES {
+        return whole;
+    }
+    let cut = |value: &Value| match value.as_str() {
+        Some(text) => Value::from(text.chars().take(1_024).collect::<String>()),
+        None if value.is_number() || value.is_boolean() => value.clone(),
+        None => Value::Null,
+    };
+    let mut kept: Map<String, Value> = record
+        .iter()
+        .filter(|(name, _)| DOCUMENT_PROPERTIES.contains(&name.as_str()) || BOOK_KEEPING.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), cut(value)))
+        .collect();
+    kept.insert("CutFromSHA256".to_owned(), ContentHash::of(whole.as_bytes()).as_str().into());
+    Value::Object(kept).to_string()
+}
+
 fn size_bytes(record: &Record) -> u64 {
     record.0.get("Size").and_then(Value::as_u64).unwrap_or(0)
 }
@@ -211,7 +237,7 @@ impl Commands {
         let owner = Keys::document(document);
         let mut compared: Map<String, Value> = record.0.clone();
         compared.remove(LAST_CHANGE);
-        let compared = Value::Object(compared).to_string();
+        let compared = fitting(compared);
         let file = ["FileLocation", "Size", "MD5", "SHA256"].map(|property| record.0.get(property));
         let file = json!(file).to_string();
         let code = |property: &str| record.text(property).map(Code::or_other);

@@ -47,10 +47,10 @@ pub(crate) async fn route(
     let Some(period) = Period::so_far(Period::end(&known.schedule, last_due), now) else {
         return Err(Problem::conflict("nothing-to-report", "the period has only just begun; ask again in a moment"));
     };
-    let wanted = Scheduled { trial: known.trial, period, edition: known.edition, cut: now, so_far: true };
-    let report = Report::id(&wanted.trial, period, &wanted.edition);
+    let wanted = Scheduled { trial: known.trial, period, edition: known.edition, so_far: true };
+    let report = Report::id(&wanted);
     let delivery = Delivery::id(&report, &id, &occasion);
-    let command = Command::Request { report: report.clone(), subscription: id, occasion, wanted };
+    let command = Command::Request { subscription: id, occasion, wanted };
     let receipt = commands.sender.send(&delivery, &caller.cause(&()), command).await?;
     Ok(Answer::accepted(Requested { delivery, report }).after(receipt.position))
 }

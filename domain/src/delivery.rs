@@ -65,8 +65,6 @@ pub enum Skipped {
 pub enum Command {
     /// Ask for a delivery that no occurrence lists.
     Request {
-        /// Of which report.
-        report: Id<Report>,
         /// To which subscription.
         subscription: Id<Subscription>,
         /// On which occasion.
@@ -332,8 +330,10 @@ impl Aggregate for Delivery {
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
         let event = match command {
-            Command::Request { report, subscription, occasion, wanted } => match self {
-                Self::Waiting => Event::DeliveryRequested { report, subscription, occasion, wanted },
+            Command::Request { subscription, occasion, wanted } => match self {
+                Self::Waiting => {
+                    Event::DeliveryRequested { report: Report::id(&wanted), subscription, occasion, wanted }
+                }
                 Self::Requested
                 | Self::Attempted { .. }
                 | Self::Deferred { .. }

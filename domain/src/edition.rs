@@ -5,6 +5,8 @@ use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
 use crate::id::TrialId;
+use crate::period::Period;
+use crate::report::Scheduled;
 use crate::schedule::{Schedule, Zone};
 
 #[cfg(test)]
@@ -75,6 +77,12 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// The regular report of its subscribers over a period.
+    #[must_use]
+    pub fn report(&self, period: Period) -> Scheduled {
+        Scheduled { trial: self.trial.clone(), period, edition: self.edition.clone(), so_far: false }
+    }
+
     /// A name for rows and derived ids.
     #[must_use]
     pub fn key(&self) -> String {

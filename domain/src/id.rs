@@ -101,6 +101,11 @@ impl<A> PartialEq for Id<A> {
     }
 }
 impl<A> Eq for Id<A> {}
+impl<A> std::hash::Hash for Id<A> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 impl<A> PartialOrd for Id<A> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))

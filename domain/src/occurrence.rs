@@ -31,9 +31,7 @@ pub enum Command {
     },
     /// Name the next recipients of one report: reports in order of their period's start, recipients in order of their id.
     List {
-        /// The report.
-        report: Id<Report>,
-        /// Its period.
+        /// The report's period.
         period: Period,
         /// In ascending order, at most [`CHUNK`].
         subscriptions: Vec<Id<Subscription>>,
@@ -158,7 +156,7 @@ impl Aggregate for Occurrence {
             (Self::Open { .. } | Self::Closed, Command::Open { .. }) | (Self::Closed, Command::Close) => Ok(vec![]),
             (Self::Unknown, Command::List { .. } | Command::Close) => Err(Refusal::NotOpened),
             (Self::Closed, Command::List { .. }) => Err(Refusal::Closed),
-            (Self::Open { due, last, .. }, Command::List { report, period, subscriptions }) => {
+            (Self::Open { slot, due, last, .. }, Command::List { period, subscriptions }) => {
                 if subscriptions.len() > CHUNK {
                     return Err(Refusal::TooMany);
                 }
@@ -170,6 +168,7 @@ impl Aggregate for Occurrence {
                 if subscriptions.is_empty() {
                     return Ok(vec![]);
                 }
+                let report = Report::id(&slot.report(period));
                 Ok(vec![Event::RecipientsListed { report, period, due: *due, subscriptions }])
             }
             (Self::Open { slot, due, listed, .. }, Command::Close) => {

@@ -42,18 +42,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Ask for the report. No event where it has been asked for.
-    Schedule {
-        /// The trial.
-        trial: TrialId,
-        /// The period.
-        period: Period,
-        /// The edition.
-        edition: Edition,
-        /// The closing that the figures end with.
-        cut: Timestamp,
-        /// Whether the period goes on.
-        so_far: bool,
-    },
+    Schedule(Scheduled),
     /// The PDF is stored.
     CompleteRendering {
         /// Its bytes, and so its file.
@@ -80,12 +69,10 @@ pub enum Event {
     ReportScheduled {
         /// The trial.
         trial: TrialId,
-        /// The period.
+        /// The period; the figures end with the closing at its end.
         period: Period,
         /// The edition.
         edition: Edition,
-        /// The closing that the figures end with.
-        cut: Timestamp,
         /// Whether the period goes on.
         so_far: bool,
     },
@@ -154,10 +141,16 @@ pub struct Scheduled {
     pub period: Period,
     /// The edition.
     pub edition: Edition,
-    /// The closing that the figures end with.
-    pub cut: Timestamp,
     /// Whether the period goes on.
     pub so_far: bool,
+}
+
+impl Scheduled {
+    /// The closing that the figures end with: the one at the period's end, so that all recipients see the same.
+    #[must_use]
+    pub fn cut(&self) -> Timestamp {
+        self.period.to()
+    }
 }
 
 /// What was stored.
@@ -189,12 +182,14 @@ pub enum Report {
 }
 
 impl Report {
-    /// The report of a trial over a period in an edition.
+    /// The report of a trial over a period in an edition. One "so far" is another than the regular one of the same period.
     #[must_use]
-    pub fn id(trial: &TrialId, period: Period, edition: &Edition) -> Id<Self> {
+    pub fn id(wanted: &Scheduled) -> Id<Self> {
+        let Scheduled { trial, period, edition, so_far } = wanted;
         let [zone, language, paper, audience] = edition.parts();
         let (from, to) = (period.from().to_string(), period.to().to_string());
-        Id::derive(&[trial.as_str(), &from, &to, zone, language, paper, audience])
+        let so_far = if *so_far { "so far" } else { "regular" };
+        Id::derive(&[trial.as_str(), &from, &to, zone, language, paper, audience, so_far])
     }
 }
 
@@ -206,10 +201,10 @@ impl Aggregate for Report {
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
         match (self, command) {
-            (Self::Unknown, Command::Schedule { trial, period, edition, cut, so_far }) => {
-                Ok(vec![Event::ReportScheduled { trial, period, edition, cut, so_far }])
+            (Self::Unknown, Command::Schedule(Scheduled { trial, period, edition, so_far })) => {
+                Ok(vec![Event::ReportScheduled { trial, period, edition, so_far }])
             }
-            (Self::Scheduled(_) | Self::Rendered(..) | Self::Abandoned(_), Command::Schedule { .. })
+            (Self::Scheduled(_) | Self::Rendered(..) | Self::Abandoned(_), Command::Schedule(_))
             | (Self::Abandoned(_), Command::Abandon { .. }) => Ok(vec![]),
             (Self::Unknown, Command::CompleteRendering { .. } | Command::Abandon { .. }) => Err(Refusal::NotScheduled),
             (Self::Scheduled(_), Command::CompleteRendering { sha256, size_bytes, pages, manifest }) => {
@@ -226,14 +221,9 @@ impl Aggregate for Report {
 
     fn apply(&mut self, event: &Event) {
         match event {
-            Event::ReportScheduled { trial, period, edition, cut, so_far } => {
-                *self = Self::Scheduled(Scheduled {
-                    trial: trial.clone(),
-                    period: *period,
-                    edition: edition.clone(),
-                    cut: *cut,
-                    so_far: *so_far,
-                });
+            Event::ReportScheduled { trial, period, edition, so_far } => {
+                let (trial, edition) = (trial.clone(), edition.clone());
+                *self = Self::Scheduled(Scheduled { trial, period: *period, edition, so_far: *so_far });
             }
             Event::ReportRendered { sha256, size_bytes, pages, manifest } => {
                 if let Self::Scheduled(scheduled) = self {

@@ -121,12 +121,18 @@ pub enum Refusal {
     /// It runs with other times.
     #[error("you are subscribed already, with another schedule; change it with PATCH /api/subscriptions/{{id}}")]
     RunsDifferently,
+    /// The period's midnights and the printed times are of one zone.
+    #[error("zone: the edition's zone must be the schedule's")]
+    ZonesDiffer,
     /// Another cadence is another subscription.
     #[error("cadence: a subscription keeps its cadence; start another subscription for another cadence")]
     CadenceIsFixed,
     /// It is paused.
-    #[error("the subscription is paused; resume it first")]
+    #[error("the subscription is paused; resume it with POST /api/subscriptions/{{id}}/resume")]
     Paused,
+    /// It is paused already.
+    #[error("the subscription is paused already")]
+    PausedAlready,
     /// It is not paused.
     #[error("the subscription is not paused")]
     NotPaused,
@@ -138,16 +144,23 @@ impl aggregate::Refusal for Refusal {
             Self::NotStarted => "subscription-not-started",
             Self::Ended => "subscription-ended",
             Self::RunsDifferently => "subscription-runs-differently",
+            Self::ZonesDiffer => "zones-differ",
             Self::CadenceIsFixed => "cadence-is-fixed",
             Self::Paused => "subscription-paused",
+            Self::PausedAlready => "subscription-paused-already",
             Self::NotPaused => "subscription-not-paused",
         }
     }
 
     fn kind(&self) -> RefusalKind {
         match self {
-            Self::CadenceIsFixed => RefusalKind::Invalid,
-            Self::NotStarted | Self::Ended | Self::RunsDifferently | Self::Paused | Self::NotPaused => {
+            Self::ZonesDiffer | Self::CadenceIsFixed => RefusalKind::Invalid,
+            Self::NotStarted
+            | Self::Ended
+            | Self::RunsDifferently
+            | Self::Paused
+            | Self::PausedAlready
+            | Self::NotPaused => {
                 RefusalKind::Conflict
             }
         }
@@ -222,6 +235,11 @@ impl Aggregate for Subscription {
     type Refusal = Refusal;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
+        if let Command::Start { schedule, edition, .. } | Command::Reschedule { schedule, edition } = &command
+            && *schedule.zone() != edition.zone
+        {
+            return Err(Refusal::ZonesDiffer);
+        }
         match command {
             Command::Start { trial, user, schedule, edition } => {
                 let term = match &self.0 {
@@ -253,7 +271,7 @@ impl Aggregate for Subscription {
                 }])
             }
             Command::Pause => match self.running()? {
-                Known { status: Status::Paused, .. } => Err(Refusal::Paused),
+                Known { status: Status::Paused, .. } => Err(Refusal::PausedAlready),
                 known => Ok(vec![Event::SubscriptionPaused { term: known.term }]),
             },
             Command::Resume => match self.running()? {

@@ -16,6 +16,7 @@ mod precondition;
 mod problem;
 mod query;
 pub mod sign_in;
+mod subscribed;
 
 pub use access::Access;
 pub use answer::{Answer, Created, Written, after_token, parse_after};
@@ -28,3 +29,4 @@ pub use path::Path;
 pub use precondition::{After, ETag, IfMatch, IfNoneMatch, etag};
 pub use problem::{Problem, ProblemDocument, ProblemType, Problems, method_not_allowed, no_such_route};
 pub use query::Query;
+pub use subscribed::Subscribed;

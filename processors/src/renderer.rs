@@ -75,7 +75,7 @@ impl Renderer {
             thumbnails.push(sha256.map_err(|e| Error::Corrupt(e.to_string()))?);
         }
         Ok(Manifest {
-            cut: scheduled.cut,
+            cut: scheduled.cut(),
             log_sha256: content.cut.log_hash.clone(),
             projection: projections::VERSION,
             template: content.manifest.template.clone(),

@@ -9,7 +9,7 @@ use domain::edition::Slot;
 use domain::id::{Id, derive};
 use domain::occurrence::{CHUNK, Command, Occurrence};
 use domain::period::Period;
-use domain::report::{self, Report};
+use domain::report::{self, Report, Scheduled};
 use domain::subscription::Subscription;
 use http::Access;
 use jiff::Timestamp;
@@ -56,13 +56,12 @@ impl Scheduler {
         let requested: Vec<ReportNow> = self.views.find(&find).await?;
         let mut appended = false;
         for report in &requested {
-            let command = report::Command::Schedule {
+            let command = report::Command::Schedule(Scheduled {
                 trial: report.trial.clone(),
                 period: report.period,
                 edition: report.edition.clone(),
-                cut: report.cut,
                 so_far: report.so_far,
-            };
+            });
             appended |= self.send(&report.id, &[], command).await?;
         }
         Ok(appended)
@@ -131,14 +130,11 @@ impl Scheduler {
             if subscriptions.is_empty() {
                 continue;
             }
-            let report = Report::id(&slot.trial, period, &slot.edition);
-            let (trial, edition) = (slot.trial.clone(), slot.edition.clone());
-            let schedule =
-                report::Command::Schedule { trial, period, edition, cut: period.to(), so_far: false };
-            self.send(&report, &[], schedule).await?;
+            let wanted = slot.report(period);
+            self.send(&Report::id(&wanted), &[], report::Command::Schedule(wanted)).await?;
             for chunk in subscriptions.chunks(CHUNK) {
                 let end = chunk.last().map_or("", |last| last.as_str());
-                let list = Command::List { report: report.clone(), period, subscriptions: chunk.to_vec() };
+                let list = Command::List { period, subscriptions: chunk.to_vec() };
                 self.send(id, &["list", &from.to_string(), end], list).await?;
             }
         }

@@ -4,7 +4,7 @@
 //! than [`SWEPT_AFTER`] may belong to an upload that is under way and is left alone. Derived files (thumbnails, PDFs) are all
 //! left alone: a manifest may name them. The sweeper remembers nothing; a sweep that a crash ends begins anew.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use commands::{Commands, SWEPT_AFTER};
@@ -22,7 +22,7 @@ enum Sweep {
     /// It looks for marked records, behind this id.
     Records(Option<String>),
     /// It looks for files without a record.
-    Files(BoxStream<'static, Result<FileEntry>>),
+    Files(Mutex<BoxStream<'static, Result<FileEntry>>>),
     /// It is over.
     Rests { until: Timestamp },
 }
@@ -59,7 +59,7 @@ impl Sweeper {
         }
         Ok(match records.last() {
             Some(last) if records.len() == BATCH => Sweep::Records(Some(last.id().to_owned())),
-            Some(_) | None => Sweep::Files(self.originals.list("trials/")),
+            Some(_) | None => Sweep::Files(Mutex::new(self.originals.list("trials/"))),
         })
     }
 
@@ -84,6 +84,7 @@ impl Sweeper {
                 self.sweep = self.finish_deletions(after.as_deref()).await?;
             }
             Sweep::Files(files) => {
+                let files = files.get_mut().unwrap_or_else(PoisonError::into_inner);
                 let batch: Vec<Result<FileEntry>> = files.take(BATCH).collect().await;
                 if batch.len() < BATCH {
                     self.sweep = Sweep::Rests { until: now.saturating_add(self.every).unwrap_or(Timestamp::MAX) };

@@ -15,7 +15,7 @@ use ports::{Categories, Result, Table};
 
 pub use rows::{
     AnalysisResult, ChangeKind, ContentNow, DIMENSIONS, DimensionValues, DocumentChange, DocumentNow, DocumentState,
-    DocumentThen, FiguresNow, FiguresThen, Place, Series, TrialContent,
+    DocumentThen, FiguresNow, FiguresThen, Place, Series, TrialContent, Use,
 };
 
 use crate::projection::{Draft, OPEN, Projection, Recorded, Row, Stamp};
@@ -217,8 +217,9 @@ async fn replace(
 ) -> Result<()> {
     add_to_series(before.as_ref(), after.as_ref(), happened, stamp, draft).await?;
     for (state, count) in [(&before, -1), (&after, 1)] {
-        if let Some(DocumentState { content: Some(content), place: Some(place), .. }) = state {
-            use_content(content, place, count, stamp, draft).await?;
+        let Some(state) = state else { continue };
+        if let (Some(content), Some(place)) = (&state.content, &state.place) {
+            use_content(content, place, state.flagged, count, stamp, draft).await?;
         }
     }
     if let Some(before) = before {
@@ -245,13 +246,18 @@ async fn contribution(state: &DocumentState, draft: &mut Draft<'_>) -> Result<Fi
     if let Some(content) = &state.content
         && let Some(ContentNow { result: Some(result), .. }) = draft.get(content.as_str()).await?
     {
-        figures += &figures_of(&result);
+        figures += &figures_of(&result, state.flagged);
     }
     Ok(figures)
 }
 
-fn figures_of(result: &AnalysisResult) -> Figures {
-    Figures::of_content(result.measures.as_ref(), &result.findings)
+/// What a content adds to a document; a document that is flagged by its record is not counted as flagged twice.
+fn figures_of(result: &AnalysisResult, flagged: bool) -> Figures {
+    let mut figures = Figures::of_content(result.measures.as_ref(), &result.findings);
+    if flagged {
+        figures.contents.flagged = 0;
+    }
+    figures
 }
 
 async fn add_to_series(
@@ -344,16 +350,17 @@ async fn content_now(content: &ContentHash, draft: &mut Draft<'_>) -> Result<Con
 async fn use_content(
     content: &ContentHash,
     place: &Place,
+    flagged: bool,
     count: i64,
     stamp: Stamp,
     draft: &mut Draft<'_>,
 ) -> Result<()> {
     let mut now = content_now(content, draft).await?;
-    match now.uses.iter_mut().find(|(known, _)| known == place) {
-        Some((_, uses)) => *uses += count,
-        None => now.uses.push((place.clone(), count)),
+    match now.uses.iter_mut().find(|known| known.place == *place && known.flagged == flagged) {
+        Some(known) => known.documents += count,
+        None => now.uses.push(Use { place: place.clone(), flagged, documents: count }),
     }
-    now.uses.retain(|(_, uses)| *uses != 0);
+    now.uses.retain(|known| known.documents != 0);
     renew(&mut now, &place.trial, stamp, draft).await?;
     draft.put(&now)
 }
@@ -369,17 +376,18 @@ async fn fold_content(event: &content::Event, stamp: Stamp, draft: &mut Draft<'_
         }
     };
     let mut now = content_now(content, draft).await?;
-    let mut delta = figures_of(&result);
-    if let Some(before) = &now.result {
-        delta -= &figures_of(before);
-    }
-    now.result = Some(result);
-    for (place, uses) in &now.uses {
+    for Use { place, flagged, documents } in &now.uses {
+        let mut delta = figures_of(&result, *flagged);
+        if let Some(before) = &now.result {
+            delta -= &figures_of(before, *flagged);
+        }
         for series in place.series() {
-            add_to(&series, &delta.times(*uses), stamp, draft).await?;
+            add_to(&series, &delta.times(*documents), stamp, draft).await?;
         }
     }
-    let mut trials: Vec<TrialId> = now.uses.iter().map(|(place, _)| place.trial.clone()).collect();
+    now.result = Some(result);
+    let mut trials: Vec<TrialId> = now.uses.iter().map(|known| known.place.trial.clone()).collect();
+    trials.sort_unstable();
     trials.dedup();
     for trial in trials {
         renew(&mut now, &trial, stamp, draft).await?;
@@ -389,7 +397,7 @@ async fn fold_content(event: &content::Event, stamp: Stamp, draft: &mut Draft<'_
 
 /// Ends the row of a content in a trial and begins another with what is true now.
 async fn renew(now: &mut ContentNow, trial: &TrialId, stamp: Stamp, draft: &mut Draft<'_>) -> Result<()> {
-    let documents = now.uses.iter().filter(|(place, _)| place.trial == *trial).map(|(_, uses)| uses).sum();
+    let documents = now.uses.iter().filter(|known| known.place.trial == *trial).map(|known| known.documents).sum();
     let row = TrialContent {
         trial: trial.clone(),
         content: now.content.clone(),

@@ -19,7 +19,7 @@ pub use analyses::{Analyses, Analysis, AnalysisOf};
 pub use clock::{Closing, Closings, LogHash};
 pub use document_changes::{
     AnalysisResult, ChangeKind, ContentNow, DIMENSIONS, DocumentChange, DocumentChanges, DocumentNow, DocumentState,
-    DocumentThen, FiguresNow, FiguresThen, Place, Series, TrialContent,
+    DocumentThen, FiguresNow, FiguresThen, Place, Series, TrialContent, Use,
 };
 pub use projection::{Draft, OPEN, Progress, Projection, Recorded, Row, Stamp, decode_row, stamp_of};
 pub use projector::Projector;

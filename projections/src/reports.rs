@@ -194,8 +194,8 @@ fn report_of(id: Id<Report>, wanted: &Scheduled, status: ReportStatus, at: Times
         trial: wanted.trial.clone(),
         period: wanted.period,
         edition: wanted.edition.clone(),
-        cut: wanted.cut,
-        cut_stamp: stamp_of(wanted.cut),
+        cut: wanted.cut(),
+        cut_stamp: stamp_of(wanted.cut()),
         so_far: wanted.so_far,
         status,
         scheduled_at: at,
@@ -215,9 +215,9 @@ async fn fold_report(event: &ReportEvent, recorded: &Recorded, draft: &mut Draft
     let at = recorded.metadata.recorded_at;
     let known: Option<ReportNow> = draft.get(id.as_str()).await?;
     let mut now = match (event, known) {
-        (ReportEvent::ReportScheduled { trial, period, edition, cut, so_far }, known) => {
+        (ReportEvent::ReportScheduled { trial, period, edition, so_far }, known) => {
             let (trial, edition) = (trial.clone(), edition.clone());
-            let wanted = Scheduled { trial, period: *period, edition, cut: *cut, so_far: *so_far };
+            let wanted = Scheduled { trial, period: *period, edition, so_far: *so_far };
             let open_deliveries = known.map_or(0, |known| known.open_deliveries);
             ReportNow { open_deliveries, ..report_of(id, &wanted, ReportStatus::Scheduled, at) }
         }

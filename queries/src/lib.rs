@@ -2,10 +2,22 @@
 //!
 //! A query reads views, streams and files, and writes nothing.
 
+mod audit_events;
+mod audit_stream;
+mod cut;
 mod download_document;
+mod download_report;
 mod find_document;
 mod list_documents;
+mod list_people;
+mod list_reports;
+mod list_subscriptions;
+mod list_trials;
 mod report_content;
+mod report_deliveries;
+mod schedule_preview;
+mod trial_members;
+mod trial_summary;
 
 use std::sync::Arc;
 
@@ -102,4 +114,17 @@ pub fn routes() -> OpenApiRouter<Queries> {
         .routes(routes!(find_document::findings))
         .routes(routes!(download_document::route))
         .routes(routes!(download_document::thumbnail))
+        .routes(routes!(list_trials::route))
+        .routes(routes!(trial_summary::route))
+        .routes(routes!(trial_members::route))
+        .routes(routes!(list_people::route))
+        .routes(routes!(list_subscriptions::route))
+        .routes(routes!(list_subscriptions::find))
+        .routes(routes!(schedule_preview::route))
+        .routes(routes!(list_reports::route))
+        .routes(routes!(list_reports::find))
+        .routes(routes!(download_report::route))
+        .routes(routes!(report_deliveries::route))
+        .routes(routes!(audit_events::route))
+        .routes(routes!(audit_stream::route))
 }

@@ -55,7 +55,7 @@ impl Queries {
         scheduled: &Scheduled,
         names: Option<BTreeMap<UserId, String>>,
     ) -> Result<Option<Prepared>> {
-        let cut = scheduled.cut;
+        let cut = scheduled.cut();
         let Some(closing) = self.views.get::<Closing>(&cut.to_string()).await? else { return Ok(None) };
         let progress = self.views.progress("document_changes").await?;
         if !progress.has_passed(cut) || !self.views.progress("trials").await?.has_passed(cut) {
@@ -175,8 +175,8 @@ impl Queries {
         let mut weeks = Vec::new();
         for back in (0..=WEEKS).rev() {
             let day = last_day.saturating_sub((7 * back).days());
-            let instant = if back == 0 { scheduled.cut } else { zone.start_of_day(day) };
-            let at = self.views.figures_at(&whole, instant.max(genesis).min(scheduled.cut)).await?;
+            let instant = if back == 0 { scheduled.cut() } else { zone.start_of_day(day) };
+            let at = self.views.figures_at(&whole, instant.max(genesis).min(scheduled.cut())).await?;
             if let Some(before) = before.replace(at.clone()) {
                 let (d, s) = (&at.documents, &before.documents);
                 weeks.push(Week {

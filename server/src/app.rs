@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use utoipa::openapi::OpenApi;
 
+use crate::config::Settings;
 use crate::health::Health;
 
 /// What the application needs to know beside its ports.
@@ -42,6 +43,33 @@ pub struct AppSettings {
     pub analyser: Analyser,
     /// The outbox to show in the client, where mails go to one.
     pub outbox: Option<std::path::PathBuf>,
+}
+
+impl AppSettings {
+    /// As configured.
+    ///
+    /// # Errors
+    /// Where the system does not say where this program lies.
+    pub fn of(settings: &Settings) -> std::io::Result<Self> {
+        let mail = &settings.mail;
+        Ok(Self {
+            bucket: settings.bucket.clone(),
+            base_url: settings.base_url.clone(),
+            largest_upload_bytes: settings.largest_upload_bytes,
+            mail: MailerSettings {
+                from: (mail.from_name.clone(), mail.from_address.clone()),
+                domain: mail.domain.clone(),
+                base_url: settings.base_url.clone(),
+                largest_attachment_bytes: mail.largest_attachment_bytes,
+                lease: mail.lease,
+                together: mail.together,
+            },
+            limits: settings.analysis.limits,
+            analysed_together: settings.analysis.together,
+            analyser: Analyser::this_program()?,
+            outbox: mail.outbox().map(ToOwned::to_owned),
+        })
+    }
 }
 
 /// The application, wired but not running.

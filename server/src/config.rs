@@ -12,12 +12,13 @@ mod store_url;
 mod tests;
 
 use std::ffi::OsString;
-use std::fmt::Write;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use layers::Layers;
+use layers::{Layers, Source};
+use store_url::masked_value;
 
 pub use problem::Problems;
 pub use settings::{Analysis, Log, LogFormat, Mail, Settings, SignInKind, Stores};
@@ -41,7 +42,7 @@ pub struct Sources {
 }
 
 /// A valid configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Loaded {
     /// What is in force.
     pub settings: Settings,
@@ -50,26 +51,31 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The effective configuration as TOML, secrets masked: each setting with the place where it was written, unless it
-    /// is the default.
+    /// The effective configuration as TOML, secrets masked. What is not the default names the place where it was written.
     #[must_use]
     pub fn effective(&self) -> String {
         let mut text = String::new();
         let mut section = "";
-        for (path, value, source) in self.layers.iter() {
-            let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
+        for entry in self.layers.entries() {
+            let (table, key) = entry.path.rsplit_once('.').unwrap_or(("", &entry.path));
             if table != section {
                 section = table;
-                let _ = write!(text, "\n[{section}]\n");
+                text.push_str(&format!("\n[{section}]\n"));
             }
-            let value = match value.as_str() {
-                Some(written) => toml::Value::from(self.settings.expand(written)).to_string(),
-                None => value.to_string(),
+            let origin = match &entry.source {
+                Source::Default => String::new(),
+                source => format!("  # {source}"),
             };
-            let _ = write!(text, "{key} = {}", store_url::masked(&value));
-            let _ = if source.is_default() { writeln!(text) } else { writeln!(text, "  # {source}") };
+            text.push_str(&format!("{key} = {}{origin}\n", masked_value(&entry.value)));
         }
         text
+    }
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The layers hold passwords as they were written.
+        formatter.debug_struct("Loaded").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -79,19 +85,17 @@ impl Loaded {
 /// Everything that is wrong, each naming the setting, what was found and the remedy. No secret is repeated.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     let (layers, mut problems) = Layers::read(sources);
-    let settings = layers.config().map_err(|problem| vec![problem]).and_then(|config| Settings::check(&config, &layers));
-    match settings {
-        Ok(settings) if problems.is_empty() => Ok(Loaded { settings, layers }),
-        Ok(_) => Err(Problems(problems)),
-        Err(more) => {
-            problems.extend(more);
-            Err(Problems(problems))
-        }
+    match layers.config().and_then(|config| Settings::check(config, &layers)) {
+        Ok(settings) if problems.is_empty() => return Ok(Loaded { settings, layers }),
+        Ok(_) => {}
+        Err(more) => problems.extend(more),
     }
+    Err(Problems(problems))
 }
 
-/// The configuration as it is written. Each setting is explained in `server/config/default.toml`.
-#[derive(Debug, Deserialize)]
+/// The configuration as it is written. Each setting is explained in `server/config/default.toml`. Not `Debug`: it may
+/// hold passwords.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
     data: String,
@@ -106,7 +110,7 @@ struct Config {
     log: LogConfig,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StoresConfig {
     events: String,
@@ -118,7 +122,7 @@ struct StoresConfig {
     queue: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MailConfig {
     url: String,
@@ -130,13 +134,13 @@ struct MailConfig {
     together: u64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignInConfig {
     kind: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AnalysisConfig {
     together: u64,
@@ -145,13 +149,13 @@ struct AnalysisConfig {
     pixels: u64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UploadsConfig {
     largest_bytes: u64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LogConfig {
     format: String,

@@ -2,7 +2,7 @@
 
 pub mod app;
 mod client;
-// pub mod config;
+pub mod config;
 pub mod demo;
 mod health;
 mod openapi;

@@ -2,6 +2,8 @@
 
 use ports::{Clock, Ports, Result};
 
+use crate::config::Settings;
+
 /// Where each port is to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Urls {
@@ -37,6 +39,24 @@ impl Urls {
             queue: "memory:".to_owned(),
             mail: format!("outbox:{data}/outbox"),
         }
+    }
+
+    /// As configured.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        let stores = &settings.stores;
+        let [events, documents, views, directory, keys, files, queue, mail] = [
+            &stores.events,
+            &stores.documents,
+            &stores.views,
+            &stores.directory,
+            &stores.keys,
+            &stores.files,
+            &stores.queue,
+            &settings.mail.url,
+        ]
+        .map(|url| String::from(&**url));
+        Self { events, documents, views, directory, keys, files, queue, mail }
     }
 
     /// The folder of the outbox, where mails go to one.

@@ -7,7 +7,7 @@ use crate::edition::Paper;
 use crate::given::{edition, given, minute, period, sealed, stored_and_replayed, trial};
 
 fn report() -> Id<Report> {
-    Id::known("report 1")
+    Report::id(&wanted())
 }
 
 fn subscription() -> Id<Subscription> {
@@ -17,7 +17,7 @@ fn subscription() -> Id<Subscription> {
 /// A report so far, as a send-now asks for it.
 fn wanted() -> Scheduled {
     let period = period("2026-11-29T23:00:00Z", "2026-11-30T08:00:00Z");
-    Scheduled { trial: trial(), period, edition: edition(Paper::A4), cut: period.to(), so_far: true }
+    Scheduled { trial: trial(), period, edition: edition(Paper::A4), so_far: true }
 }
 
 /// A claim at a minute, with a lease of ten.
@@ -45,7 +45,7 @@ fn attempted(attempt: u32, worker: &str, now: i64) -> Event {
 
 fn request() -> Command {
     let occasion = Occasion::Resend(Uuid::from_u128(1));
-    Command::Request { report: report(), subscription: subscription(), occasion, wanted: wanted() }
+    Command::Request { subscription: subscription(), occasion, wanted: wanted() }
 }
 
 fn requested() -> Event {

@@ -17,7 +17,7 @@ fn two_weeks() -> Period {
 }
 
 fn report(period: Period) -> Id<Report> {
-    Report::id(&trial(), period, &edition(Paper::A4))
+    Report::id(&slot().report(period))
 }
 
 fn subscriptions(numbers: impl IntoIterator<Item = u32>) -> Vec<Id<Subscription>> {
@@ -25,7 +25,7 @@ fn subscriptions(numbers: impl IntoIterator<Item = u32>) -> Vec<Id<Subscription>
 }
 
 fn list(period: Period, numbers: impl IntoIterator<Item = u32>) -> Command {
-    Command::List { report: report(period), period, subscriptions: subscriptions(numbers) }
+    Command::List { period, subscriptions: subscriptions(numbers) }
 }
 
 fn listed(period: Period, numbers: impl IntoIterator<Item = u32>) -> Event {

@@ -10,12 +10,12 @@ fn a_week() -> Period {
 
 fn schedule() -> Command {
     let edition = edition(Paper::A4);
-    Command::Schedule { trial: trial(), period: a_week(), edition, cut: a_week().to(), so_far: false }
+    Command::Schedule(Scheduled { trial: trial(), period: a_week(), edition, so_far: false })
 }
 
 fn scheduled() -> Event {
     let edition = edition(Paper::A4);
-    Event::ReportScheduled { trial: trial(), period: a_week(), edition, cut: a_week().to(), so_far: false }
+    Event::ReportScheduled { trial: trial(), period: a_week(), edition, so_far: false }
 }
 
 fn manifest() -> Manifest {
@@ -85,9 +85,12 @@ fn a_rendered_report_is_not_abandoned() {
 
 #[test]
 fn a_report_is_named_by_trial_period_and_edition() {
-    let id = Report::id(&trial(), a_week(), &edition(Paper::A4));
-    assert_ne!(id, Report::id(&TrialId::parse("trial", "LUNG-1").unwrap(), a_week(), &edition(Paper::A4)));
-    assert_ne!(id, Report::id(&trial(), a_week(), &edition(Paper::Letter)));
-    let longer = period("2026-11-15T23:00:00Z", "2026-11-29T23:00:00Z");
-    assert_ne!(id, Report::id(&trial(), longer, &edition(Paper::A4)));
+    let wanted = Scheduled { trial: trial(), period: a_week(), edition: edition(Paper::A4), so_far: false };
+    let other_trial = Scheduled { trial: TrialId::parse("trial", "LUNG-1").unwrap(), ..wanted.clone() };
+    let other_paper = Scheduled { edition: edition(Paper::Letter), ..wanted.clone() };
+    let longer = Scheduled { period: period("2026-11-15T23:00:00Z", "2026-11-29T23:00:00Z"), ..wanted.clone() };
+    let so_far = Scheduled { so_far: true, ..wanted.clone() };
+    for other in [other_trial, other_paper, longer, so_far] {
+        assert_ne!(Report::id(&wanted), Report::id(&other), "{other:?}");
+    }
 }

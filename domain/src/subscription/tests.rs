@@ -111,7 +111,7 @@ fn a_pause_survives_a_reschedule_and_ends_with_resume() {
         .when(reschedule("17:00", Paper::A4))
         .then([rescheduled("08:00", "17:00")])
         .when(Command::Pause);
-    state.refused(Refusal::Paused);
+    state.refused(Refusal::PausedAlready);
     let resumed_after = given::<Subscription>([started(1, "08:00"), paused(1), rescheduled("08:00", "17:00")])
         .when(Command::Resume)
         .then([resumed(1)])

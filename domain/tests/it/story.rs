@@ -114,8 +114,12 @@ fn so_far() -> Period {
     Period::new(at("2026-11-29T23:00:00Z"), at("2026-11-30T09:41:07.125Z")).unwrap()
 }
 
+fn wanted(period: Period, so_far: bool) -> Scheduled {
+    Scheduled { trial: trial_id(), period, edition: edition(), so_far }
+}
+
 fn report_id() -> Id<report::Report> {
-    report::Report::id(&trial_id(), a_week(), &edition())
+    report::Report::id(&wanted(a_week(), false))
 }
 
 fn subscription_id() -> Id<subscription::Subscription> {
@@ -306,7 +310,6 @@ fn tell_reports(log: &mut Log) {
         trial: trial_id(),
         period,
         edition: edition(),
-        cut: period.to(),
         so_far,
     };
     let manifest = Manifest {
@@ -327,7 +330,7 @@ fn tell_reports(log: &mut Log) {
     log.append(&stream, "scheduler", &scheduled(a_week(), false));
     log.append(&stream, "renderer", &rendered);
 
-    let stream = report::Report::id(&trial_id(), so_far(), &edition()).stream();
+    let stream = report::Report::id(&wanted(so_far(), true)).stream();
     log.append(&stream, "scheduler", &scheduled(so_far(), true));
     log.append(&stream, "renderer", &Event::ReportAbandoned { reason: "the file store is full".to_owned() });
 }
@@ -340,7 +343,7 @@ fn tell_deliveries(log: &mut Log) {
         report: report.clone(),
         subscription: subscription.clone(),
         occasion: occasion.clone(),
-        wanted: Scheduled { trial: trial_id(), period, edition: edition(), cut: period.to(), so_far },
+        wanted: wanted(period, so_far),
     };
     let attempted = |attempt, lease_until: &str| Event::DeliveryAttempted {
         report: report.clone(),

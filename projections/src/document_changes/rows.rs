@@ -251,6 +251,17 @@ pub struct AnalysisResult {
     pub thumbnail: Option<Thumbnail>,
 }
 
+/// Documents that use a content and count in one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Use {
+    /// Where they count.
+    pub place: Place,
+    /// Whether their records are flagged by themselves: then a flag of the content adds nothing.
+    pub flagged: bool,
+    /// How many.
+    pub documents: i64,
+}
+
 /// A content and where it is used now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentNow {
@@ -259,7 +270,7 @@ pub struct ContentNow {
     /// What the analysis gave.
     pub result: Option<AnalysisResult>,
     /// How many documents use it, by place.
-    pub uses: Vec<(Place, i64)>,
+    pub uses: Vec<Use>,
     /// Since when its row in each trial holds.
     pub since: BTreeMap<String, Stamp>,
 }
