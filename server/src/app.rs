@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::{Extension, Router};
 use commands::Commands;
 use http::SignIn;
-use http::sign_in::Development;
+use http::sign_in::development::Development;
 use jiff::Timestamp;
 use ports::{Clock, Error, Ports, Step, Worker};
 use processors::analysis::Limits;

@@ -6,8 +6,8 @@ pub mod sample;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use domain::schedule::Zone;
 use indicatif::{ProgressBar, ProgressStyle};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use ports::{Person, Ports};
 use tokio::sync::mpsc;
@@ -83,11 +83,10 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
     let start = beginning(end)?;
     let clock = &ports.clock;
     clock.simulate_from(start);
-    let zone = TimeZone::get("Europe/Berlin")?;
-    let first_day = start.to_zoned(zone.clone()).date();
+    let first_day = home()?.date_at(start);
     let people: Vec<&str> = PEOPLE[..6].iter().map(|person| person.user).collect();
     let changes: Vec<_> =
-        sample::weeks(SEED, first_day, &zone, WEEKS, &people).into_iter().filter(|change| change.at < end).collect();
+        sample::weeks(SEED, first_day, home()?.rules(), WEEKS, &people).into_iter().filter(|change| change.at < end).collect();
     let bar = progress_bar((sample::PRESENT + changes.len()) as u64);
 
     for person in &PEOPLE {
@@ -128,12 +127,16 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
     Ok(told)
 }
 
-/// Midnight of the Monday twelve weeks before the last one.
+/// The zone of the trial's home.
+fn home() -> anyhow::Result<Zone> {
+    Ok("Europe/Berlin".parse()?)
+}
+
+/// Midnight of the Monday with which the twelve weeks begin that end now.
 fn beginning(end: Timestamp) -> anyhow::Result<Timestamp> {
-    let today = end.to_zoned(TimeZone::get("Europe/Berlin")?);
-    let monday = today.date().checked_sub(i64::from(today.weekday().to_monday_zero_offset()).days())?;
-    let first = monday.checked_sub((7 * (WEEKS as i64 - 1)).days())?;
-    Ok(first.to_zoned(today.time_zone().clone())?.timestamp())
+    let today = home()?.date_at(end);
+    let monday = today.checked_sub(i64::from(today.weekday().to_monday_zero_offset()).days())?;
+    Ok(home()?.start_of_day(monday.checked_sub((7 * (WEEKS as i64 - 1)).days())?))
 }
 
 /// Makes the documents of the coming changes on a thread of its own, a few ahead.

@@ -40,7 +40,8 @@ async fn records_that_share_a_file_and_leave_at_once_leave_no_file() {
     let (a, b) = (world.stored("T-1", "a").await, world.stored("T-1", "b").await);
     world.patch("carl", id(&a), &[], &json!({"FileLocation": b["FileLocation"]})).await.ok(200);
     let (first, second) = futures::join!(world.delete("carl", id(&a), &[]), world.delete("carl", id(&b), &[]));
-    (first.ok(204), second.ok(204));
+    first.ok(204);
+    second.ok(204);
     assert!(!world.file_exists(&b["FileLocation"]).await);
 }
 

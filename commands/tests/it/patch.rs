@@ -63,7 +63,7 @@ async fn a_bad_patch_is_refused_by_name_and_changes_nothing() {
     }
     let malformed = [("content-type", "application/merge-patch+json")];
     let path = format!("/api/documents/{}", id(&record));
-    world.ask("carl", "PATCH", &path, &malformed, Body::from("{\"Filename\": ")).await.refused(422, "");
+    world.ask("carl", "PATCH", &path, &malformed, Body::from("{\"Filename\": ")).await.refused(422, "Filename");
     world.ask("carl", "PATCH", &path, &[("content-type", "text/plain")], Body::from("{}")).await.refused(415, "Content-Type");
     for unknown in ["0123456789abcdef01234567", "nonsense", "0123456789ABCDEF01234567"] {
         world.patch("carl", unknown, &[], &json!({"Note": 1})).await.refused(404, "");

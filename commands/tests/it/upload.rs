@@ -1,8 +1,12 @@
+use std::future::IntoFuture;
+
 use axum::body::{Body, Bytes};
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::world::{FORM, LIMIT, World, form};
 
@@ -163,6 +167,24 @@ async fn an_upload_that_is_cut_off_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_leaves_nothing() {
+    let world = World::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(axum::serve(listener, world.router.clone()).into_future());
+    for framing in ["Content-Length: 500000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n186a0\r\n"] {
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        let head = "POST /api/documents?TrialId=T-1&Filename=x HTTP/1.1\r\nHost: localhost\r\nuser: carl\r\n";
+        connection.write_all(format!("{head}{framing}").as_bytes()).await.unwrap();
+        connection.write_all(&[b'x'; 50_000]).await.unwrap();
+        drop(connection);
+    }
+    world.files.ended(2).await;
+    assert_nothing_stored(&world).await;
+    server.abort();
+}
+
+#[tokio::test]
 async fn the_same_upload_under_one_key_is_stored_once() {
     let world = World::new().await;
     let key = ("idempotency-key", "k-1");
@@ -197,4 +219,34 @@ async fn many_uploads_at_once_under_one_key_leave_one_record_and_one_file() {
     let id = records[0]["_id"].as_str().unwrap();
     let file = world.get("carl", &format!("/api/documents/{id}/file")).await.ok(200).bytes;
     assert_eq!(domain::id::ContentHash::of(&file).as_str(), records[0]["SHA256"]);
+}
+
+#[test]
+fn both_ways_to_upload_are_documented() {
+    let (_, document) = commands::routes().split_for_parts();
+    let document = serde_json::to_value(document).unwrap();
+    let content = &document["paths"]["/api/documents"]["post"]["requestBody"]["content"];
+    let types: Vec<&String> = content.as_object().unwrap().keys().collect();
+    assert_eq!(types, ["application/octet-stream", "multipart/form-data"]);
+    let form = content["multipart/form-data"]["schema"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+    let properties = &document["components"]["schemas"][form]["properties"];
+    for name in ["TrialId", "Filename", "DocumentDate", "Reason", "file"] {
+        assert!(properties.get(name).is_some(), "{name}: {properties}");
+    }
+    eprintln!("{:#}", document["paths"]["/api/documents"]["post"]);
+    eprintln!("{:#}", document["components"]["schemas"]["Document"]);
+}
+
+#[test]
+fn floats() {
+    let mut bad = 0;
+    let mut x = 0x9E3779B97F4A7C15u64;
+    for _ in 0..100000 {
+        x ^= x << 13; x ^= x >> 7; x ^= x << 17;
+        let f = (x >> 11) as f64 / (1u64 << 53) as f64 * 1000.0;
+        let a: Value = serde_json::from_str(&f.to_string()).unwrap();
+        let b: Value = serde_json::from_str(&a.to_string()).unwrap();
+        if a != b { bad += 1; }
+    }
+    eprintln!("bad {bad}");
 }

@@ -26,6 +26,7 @@ use projections::{Projector, all};
 use queries::Queries;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 /// The largest upload in these tests, in bytes.
@@ -47,6 +48,17 @@ pub struct Watched {
     puts: Mutex<Vec<String>>,
     /// While it is set, nothing can be deleted.
     pub stuck: AtomicBool,
+    /// Counts the puts that have ended, one way or the other.
+    ended: watch::Sender<usize>,
+}
+
+/// Counts a put as ended when it is dropped: its future may be, half way through.
+struct Ends<'a>(&'a watch::Sender<usize>);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|ended| *ended += 1);
+    }
 }
 
 impl Watched {
@@ -57,6 +69,11 @@ impl Watched {
 
     pub fn puts(&self) -> usize {
         self.puts.lock().unwrap().len()
+    }
+
+    /// Waits until so many puts have ended.
+    pub async fn ended(&self, puts: usize) {
+        self.ended.subscribe().wait_for(|ended| *ended >= puts).await.unwrap();
     }
 
     fn touch(&self, key: &str) {
@@ -70,6 +87,7 @@ impl FileStore for Watched {
     async fn put(&self, key: &FileKey, body: ByteStream) -> Result<u64> {
         self.touch(key.as_str());
         self.puts.lock().unwrap().push(key.to_string());
+        let _ends = Ends(&self.ended);
         self.inner.put(key, body).await
     }
 
@@ -154,7 +172,7 @@ pub struct World {
     pub views: Arc<dyn ViewStore>,
     pub commands: Commands,
     feed: Arc<dyn EventFeed>,
-    router: Router,
+    pub router: Router,
     _directory: TempDir,
 }
 
@@ -174,6 +192,7 @@ impl World {
             forbidden: Mutex::default(),
             puts: Mutex::default(),
             stuck: AtomicBool::default(),
+            ended: watch::Sender::default(),
         });
         let commands = Commands::new(
             Arc::clone(&log),

@@ -182,7 +182,7 @@ impl World {
 
 /// An instant, written with its zone.
 pub fn parse(instant: &str) -> Timestamp {
-    instant.parse::<jiff::Zoned>().map_or_else(|_| instant.parse().unwrap(), |zoned| zoned.timestamp())
+    instant.parse::<jiff::ZonedDateTime>().map_or_else(|_| instant.parse().unwrap(), |zoned| zoned.timestamp())
 }
 
 /// Every Monday at 08:00 in Berlin.
