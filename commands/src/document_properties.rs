@@ -48,12 +48,13 @@ pub(crate) fn check(name: &str, value: &Value) -> Result<(), Problem> {
             None => (false, "the id of a trial, a text"),
         },
         "DocumentDate" => (value.as_str().is_some_and(is_date), "a date as YYYY-MM-DD"),
-        "ContentType" => (
-            value.as_str().is_some_and(|text| document::media_type(text).is_some()),
-            "a media type such as image/jpeg",
-        ),
+        "ContentType" => {
+            (value.as_str().is_some_and(|text| document::media_type(text).is_some()), "a media type such as image/jpeg")
+        }
         kept if KEPT_BY_THE_SERVICE.contains(&kept) => return Err(kept_by_the_service(kept)),
-        further => (is_name(further), "named with 1 to 128 characters, without a dot, a leading $, or control characters"),
+        further => {
+            (is_name(further), "named with 1 to 128 characters, without a dot, a leading $, or control characters")
+        }
     };
     if fine { Ok(()) } else { Err(Problem::invalid(name, format!("`{}` must be {wanted}.", shortened(name)))) }
 }
@@ -110,7 +111,8 @@ pub(crate) fn reason_in(headers: &HeaderMap) -> Result<Option<String>, Problem> 
     let Some(value) = headers.get(CHANGE_REASON) else { return Ok(None) };
     let plain = std::str::from_utf8(value.as_bytes()).ok();
     let decoded = plain.and_then(|text| percent_decode_str(text).decode_utf8().ok());
-    let decoded = decoded.ok_or_else(|| Problem::invalid(CHANGE_REASON, "`Change-Reason` must be UTF-8, percent-encoded."))?;
+    let decoded =
+        decoded.ok_or_else(|| Problem::invalid(CHANGE_REASON, "`Change-Reason` must be UTF-8, percent-encoded."))?;
     reason(CHANGE_REASON, &decoded)
 }
 
@@ -121,7 +123,10 @@ pub(crate) fn reason_in(headers: &HeaderMap) -> Result<Option<String>, Problem> 
 pub(crate) fn reason(field: &str, text: &str) -> Result<Option<String>, Problem> {
     let text = text.trim();
     if text.chars().count() > LONGEST_REASON || text.chars().any(char::is_control) {
-        return Err(Problem::invalid(field, format!("`{field}` must have at most 1,000 characters, none of them a line break.")));
+        return Err(Problem::invalid(
+            field,
+            format!("`{field}` must have at most 1,000 characters, none of them a line break."),
+        ));
     }
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }

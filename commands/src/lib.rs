@@ -30,7 +30,7 @@ use utoipa_axum::routes;
 
 pub use cqrs::Receipt;
 pub use error::Error;
-pub use observe_document::{DOCUMENT_PROPERTIES, LastChange, Observed, document_of_record, object_key, trial_of};
+pub use observe_document::{DOCUMENT_PROPERTIES, LastChange, Observed, document_of_record};
 pub use send::Sender;
 pub use store_document::SWEPT_AFTER;
 pub use subscribe::{Subscribed, Subscribe};

@@ -1,11 +1,12 @@
 //! Taking in what was seen of a record: the collection belongs to the customer, and the log observes it.
 
 use domain::document::{Command, Content, Document, Snapshot, Token};
-use domain::id::{Code, ContentHash, DocumentId, TrialId, derive};
+use domain::id::{Code, ContentHash, DocumentId, derive};
 use http::Keys;
+use http::document::trial_of;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use ports::{Cause, ChangeToken, FileKey, Record};
+use ports::{Cause, ChangeToken, Record};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -136,26 +137,6 @@ impl Observed {
 #[must_use]
 pub fn document_of_record(record: &Record) -> Option<DocumentId> {
     DocumentId::parse("_id", record.id()).ok()
-}
-
-/// The trial of a record: as it says, else as its file's place says, else none.
-#[must_use]
-pub fn trial_of(record: &Record) -> Option<TrialId> {
-    if let Some(stated) = record.text("TrialId") {
-        return TrialId::parse("TrialId", stated).ok();
-    }
-    let (_, key) = record.text("FileLocation")?.strip_prefix("s3://")?.split_once('/')?;
-    TrialId::parse("FileLocation", key.strip_prefix("trials/")?.split('/').next()?).ok()
-}
-
-/// The key of a record's file in our store; none where it lies elsewhere.
-#[must_use]
-pub fn object_key(record: &Record, bucket: &str) -> Option<FileKey> {
-    let (named, key) = record.text("FileLocation")?.strip_prefix("s3://")?.split_once('/')?;
-    if named != bucket || !key.starts_with("trials/") {
-        return None;
-    }
-    FileKey::new(key).ok()
 }
 
 /// The record as it is sealed and compared: one that would not fit into an append is cut to the properties that the product

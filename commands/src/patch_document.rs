@@ -143,7 +143,7 @@ fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
 /// are not ASCII. With `If-Match`, only the version that was read is changed.
 #[utoipa::path(patch, path = "/api/documents/{id}", tag = "documents",
     params(("id" = String, Path), ("Change-Reason" = Option<String>, Header), ("If-Match" = Option<String>, Header)),
-    request_body(content = Document, content_type = "application/merge-patch+json"),
+    request_body(content = Object, content_type = "application/merge-patch+json"),
     responses((status = 200, body = Written<Document>), Problems))]
 pub(crate) async fn route(
     State(commands): State<Commands>,

@@ -65,7 +65,9 @@ impl Commands {
         check_size(&described.properties)?;
         let cause = caller.cause(&described);
         let document = DocumentId::of_command(caller.command);
-        if caller.keyed && let Some(record) = self.documents.get(document.as_str()).await? {
+        if caller.keyed
+            && let Some(record) = self.documents.get(document.as_str()).await?
+        {
             // The caller sends the whole file before it listens.
             body.for_each(|_| std::future::ready(())).await;
             return stored_before(record, &cause);
@@ -133,11 +135,7 @@ impl Commands {
     /// 404 where the caller may not know of the trial, 403 where the role is too small, 409 where it is closed.
     pub(crate) async fn require_write(&self, trial: &TrialId, caller: &Caller) -> Result<(), Problem> {
         self.access.require(trial, &caller.user, Action::Write).await?;
-        if self.access.is_open(trial).await? {
-            Ok(())
-        } else {
-            Err(Problem::refused(&domain::trial::Refusal::Closed))
-        }
+        if self.access.is_open(trial).await? { Ok(()) } else { Err(Problem::refused(&domain::trial::Refusal::Closed)) }
     }
 }
 

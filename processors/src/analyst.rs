@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use commands::{Commands, object_key};
+use commands::Commands;
 use domain::content::{self, ANALYSIS_VERSION, ContentState};
 use domain::document::{self, Document};
 use domain::findings::FindingCode;
 use domain::id::{ContentHash, DocumentId, derive};
 use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt};
+use http::document::object_key;
 use jiff::Timestamp;
 use md5::{Digest, Md5};
 use ports::{DocumentStore, Error, FileKey, FileStore, Find, Record, Result, Step, Taken, WorkKind, WorkQueue, Worker};

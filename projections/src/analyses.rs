@@ -40,6 +40,8 @@ pub struct Analysis {
     pub of: AnalysisOf,
     /// Whether it waits.
     pub open: bool,
+    /// Whether its file was looked for in vain; then the next document that names it opens it again.
+    pub missing: bool,
 }
 
 impl Row for Analysis {
@@ -75,7 +77,7 @@ impl Projection for Analyses {
                 | DocumentEvent::DocumentChanged { document, after, .. },
             ) => want(document, after, draft).await,
             AnyEvent::Document(DocumentEvent::DocumentContentIdentified { document, content, .. }) => {
-                close(document.as_str(), draft).await?;
+                close(document.as_str(), false, draft).await?;
                 match content {
                     Some(content) => want_content(content, document, draft).await,
                     None => Ok(()),
@@ -86,10 +88,10 @@ impl Projection for Analyses {
                 Ok(())
             }
             AnyEvent::Content(content::Event::ContentAnalysed { content, algorithm, .. }) => {
-                finish(content, *algorithm, true, draft).await
+                finish(content, *algorithm, false, draft).await
             }
             AnyEvent::Content(content::Event::ContentUnreadable { content, algorithm, finding }) => {
-                finish(content, *algorithm, *finding != FindingCode::FileMissing, draft).await
+                finish(content, *algorithm, *finding == FindingCode::FileMissing, draft).await
             }
             AnyEvent::Trial(_)
             | AnyEvent::Membership(_)
@@ -115,35 +117,30 @@ async fn want(document: &DocumentId, after: &Snapshot, draft: &mut Draft<'_>) ->
             if known.is_some_and(|known| known.of == of) {
                 return Ok(());
             }
-            draft.put(&Analysis { id: document.to_string(), of, open: true })
+            draft.put(&Analysis { id: document.to_string(), of, open: true, missing: false })
         }
     }
 }
 
 async fn want_content(content: &ContentHash, document: &DocumentId, draft: &mut Draft<'_>) -> Result<()> {
-    if draft.get::<Analysis>(content.as_str()).await?.is_some() {
+    if draft.get::<Analysis>(content.as_str()).await?.is_some_and(|known| !known.missing) {
         return Ok(());
     }
     let of = AnalysisOf::Content { content: content.clone(), document: document.clone() };
-    draft.put(&Analysis { id: content.to_string(), of, open: true })
+    draft.put(&Analysis { id: content.to_string(), of, open: true, missing: false })
 }
 
-async fn close(id: &str, draft: &mut Draft<'_>) -> Result<()> {
+async fn close(id: &str, missing: bool, draft: &mut Draft<'_>) -> Result<()> {
     if let Some(analysis) = draft.get::<Analysis>(id).await? {
-        draft.put(&Analysis { open: false, ..analysis })?;
+        draft.put(&Analysis { open: false, missing, ..analysis })?;
     }
     Ok(())
 }
 
-/// An old version's result leaves the work open; a file that was missing is looked for again with the next document.
-async fn finish(content: &ContentHash, algorithm: u32, found: bool, draft: &mut Draft<'_>) -> Result<()> {
+/// An old version's result leaves the work open.
+async fn finish(content: &ContentHash, algorithm: u32, missing: bool, draft: &mut Draft<'_>) -> Result<()> {
     if algorithm < ANALYSIS_VERSION {
         return Ok(());
     }
-    if found {
-        close(content.as_str(), draft).await
-    } else {
-        draft.remove::<Analysis>(content.as_str());
-        Ok(())
-    }
+    close(content.as_str(), missing, draft).await
 }

@@ -70,22 +70,29 @@ struct Happened<'a> {
     at: Timestamp,
     reason: Option<&'a Sealed>,
     changed: &'a [String],
+    /// Whether the record names its file as before.
+    same_file: bool,
 }
 
 async fn fold_document(event: &document::Event, recorded: &Recorded, draft: &mut Draft<'_>) -> Result<()> {
     let (document, happened, after) = match event {
-        DocumentEvent::DocumentFound { document, at, after, .. } => {
-            (document, Happened { kind: ChangeKind::Found, at: *at, reason: None, changed: &[] }, Some(after))
-        }
+        DocumentEvent::DocumentFound { document, at, after, .. } => (
+            document,
+            Happened { kind: ChangeKind::Found, at: *at, reason: None, changed: &[], same_file: false },
+            Some(after),
+        ),
         DocumentEvent::DocumentAdded { document, at, after, reason, .. } => {
-            let happened = Happened { kind: ChangeKind::Added, at: *at, reason: reason.as_ref(), changed: &[] };
+            let (kind, reason) = (ChangeKind::Added, reason.as_ref());
+            let happened = Happened { kind, at: *at, reason, changed: &[], same_file: false };
             (document, happened, Some(after))
         }
-        DocumentEvent::DocumentChanged { document, at, after, reason, changed, .. } => {
-            (document, Happened { kind: ChangeKind::Changed, at: *at, reason: reason.as_ref(), changed }, Some(after))
+        DocumentEvent::DocumentChanged { document, at, before, after, reason, changed, .. } => {
+            let (kind, reason, same_file) = (ChangeKind::Changed, reason.as_ref(), before.file == after.file);
+            (document, Happened { kind, at: *at, reason, changed, same_file }, Some(after))
         }
         DocumentEvent::DocumentRemoved { document, at, reason, .. } => {
-            (document, Happened { kind: ChangeKind::Removed, at: *at, reason: reason.as_ref(), changed: &[] }, None)
+            let (kind, reason) = (ChangeKind::Removed, reason.as_ref());
+            (document, Happened { kind, at: *at, reason, changed: &[], same_file: false }, None)
         }
         DocumentEvent::DocumentContentIdentified { document, content, findings, .. } => {
             let Some(DocumentNow(before)) = draft.get(document.as_str()).await? else { return Ok(()) };
@@ -124,10 +131,8 @@ async fn state_of(
         Content::Known(content) => Some(content.clone()),
         Content::Unknown => None,
     };
-    // Findings about the record hold until its file is looked at again; a change of other properties keeps them.
-    let findings = before
-        .filter(|before| before.content.is_some() && before.content == content)
-        .map_or_else(Vec::new, |before| before.findings.clone());
+    // Findings about the record hold until it names its file otherwise, for only then is that looked at again.
+    let findings = before.filter(|_| happened.same_file).map_or_else(Vec::new, |before| before.findings.clone());
     Ok(DocumentState {
         document: document.clone(),
         trial: snapshot.trial.as_ref().map_or_else(String::new, ToString::to_string),
@@ -371,9 +376,10 @@ async fn fold_content(event: &content::Event, stamp: Stamp, draft: &mut Draft<'_
             let (measures, findings) = (Some(measures.clone()), findings.clone());
             (content, AnalysisResult { algorithm: *algorithm, measures, findings, thumbnail: thumbnail.clone() })
         }
-        content::Event::ContentUnreadable { content, algorithm, finding } => {
-            (content, AnalysisResult { algorithm: *algorithm, measures: None, findings: vec![*finding], thumbnail: None })
-        }
+        content::Event::ContentUnreadable { content, algorithm, finding } => (
+            content,
+            AnalysisResult { algorithm: *algorithm, measures: None, findings: vec![*finding], thumbnail: None },
+        ),
     };
     let mut now = content_now(content, draft).await?;
     for Use { place, flagged, documents } in &now.uses {

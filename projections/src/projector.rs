@@ -47,7 +47,8 @@ impl Projector {
             return Ok(false);
         };
         let mut draft = Draft::new(self.views.as_ref());
-        self.fold(&events, &mut draft).await?;
+        let folded = self.fold(&events, &mut draft).await?;
+        let to = if folded.len() == events.len() { to } else { folded.last().map_or(to, |last| last.position) };
         match self.views.save(name, from, to, draft.into_writes()).await {
             Ok(()) => {
                 self.seen = Some(Some(to));
@@ -79,13 +80,18 @@ impl Projector {
         Ok((events, to))
     }
 
-    async fn fold(&self, events: &[StoredEvent], draft: &mut Draft<'_>) -> Result<()> {
+    /// Folds events up to one that cannot be decoded, which is an error only where it is the first: what stands before it is
+    /// saved. Answers those that were folded.
+    async fn fold<'e>(&self, events: &'e [StoredEvent], draft: &mut Draft<'_>) -> Result<&'e [StoredEvent]> {
         let name = self.projection.name();
         let mut progress: Progress = draft.get(name).await?.unwrap_or_default();
         progress.projection = name.to_owned();
         let follows_clock = self.projection.streams().contains(ClockDay::CATEGORY);
-        for stored in events {
-            let recorded = Recorded::new(stored, progress.stamp())?;
+        for (i, stored) in events.iter().enumerate() {
+            let recorded = match Recorded::new(stored, progress.stamp()) {
+                Err(Error::Corrupt(_)) if i > 0 => return Ok(&events[..i]),
+                recorded => recorded?,
+            };
             self.projection.fold(&recorded, draft).await?;
             if let AnyEvent::Clock(event) = &recorded.event
                 && follows_clock
@@ -96,7 +102,7 @@ impl Projector {
                 draft.put(&progress)?;
             }
         }
-        Ok(())
+        Ok(events)
     }
 }
 

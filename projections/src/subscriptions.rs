@@ -114,7 +114,7 @@ impl Projection for Subscriptions {
     async fn fold(&self, recorded: &Recorded, draft: &mut Draft<'_>) -> Result<()> {
         match &recorded.event {
             AnyEvent::Subscription(event) => fold_subscription(event, recorded, draft).await,
-            AnyEvent::Occurrence(event) => fold_occurrence(event, draft).await,
+            AnyEvent::Occurrence(event) => fold_occurrence(event, recorded.stamp, draft).await,
             AnyEvent::Clock(_)
             | AnyEvent::Trial(_)
             | AnyEvent::Membership(_)
@@ -185,7 +185,8 @@ async fn enter(now: &mut SubscriptionNow, recorded: &Recorded, draft: &mut Draft
     let key = slot.key();
     draft.put(&Served { slot: key.clone(), subscription: now.id.clone(), from: recorded.stamp, to: OPEN })?;
     now.served_from = Some(recorded.stamp);
-    let mut row: SlotNow = draft.get(&key).await?.unwrap_or(SlotNow { key, slot, active: 0, one: 1, due: None, open: None });
+    let mut row: SlotNow =
+        draft.get(&key).await?.unwrap_or(SlotNow { key, slot, active: 0, one: 1, due: None, open: None });
     row.active += 1;
     if row.due.is_none() {
         // Before the first closing there is no stamp to count from, and no other clock than the event's own.
@@ -215,7 +216,7 @@ async fn leave(now: &mut SubscriptionNow, stamp: Stamp, draft: &mut Draft<'_>) -
     Ok(())
 }
 
-async fn fold_occurrence(event: &OccurrenceEvent, draft: &mut Draft<'_>) -> Result<()> {
+async fn fold_occurrence(event: &OccurrenceEvent, stamp: Stamp, draft: &mut Draft<'_>) -> Result<()> {
     match event {
         OccurrenceEvent::OccurrenceOpened { slot, due, .. } => {
             if let Some(mut row) = draft.get::<SlotNow>(&slot.key()).await? {
@@ -234,8 +235,9 @@ async fn fold_occurrence(event: &OccurrenceEvent, draft: &mut Draft<'_>) -> Resu
         OccurrenceEvent::OccurrenceClosed { slot, due, .. } => {
             if let Some(mut row) = draft.get::<SlotNow>(&slot.key()).await? {
                 row.open = None;
-                // A slot that nobody is in is asked once more, for those who left after its last due was closed.
-                row.due = (row.active > 0).then(|| stamp_of(slot.schedule.next_after(*due)));
+                // A slot that nobody is in is asked once more where its next due has passed: they may have left after it.
+                let next = stamp_of(slot.schedule.next_after(*due));
+                row.due = (row.active > 0 || next <= stamp).then_some(next);
                 draft.put(&row)?;
             }
         }

@@ -104,7 +104,8 @@ impl Queries {
         let trials = match Id::<ContentState>::of_stream(&last.stream) {
             Some(content) => {
                 let now: Option<ContentNow> = self.views.get(content.as_str()).await?;
-                let mut trials: Vec<_> = now.into_iter().flat_map(|now| now.uses).map(|used| used.place.trial).collect();
+                let mut trials: Vec<_> =
+                    now.into_iter().flat_map(|now| now.uses).map(|used| used.place.trial).collect();
                 trials.sort_unstable();
                 trials.dedup();
                 trials

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use http::Problem;
 use jiff::Timestamp;
 use ports::Position;
 use projections::Closing;
 
 use crate::Queries;
-use http::Problem;
 
 /// How long a query waits for a view, in real time: also under a simulated clock somebody sits before the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -45,11 +45,17 @@ impl Queries {
     pub(crate) async fn closing_at(&self, at: Timestamp) -> Result<Closing, Problem> {
         let progress = self.views.progress("document_changes").await?;
         let (Some(genesis), Some(closed)) = (progress.genesis, progress.closed) else {
-            return Err(Problem::invalid("at", "Nothing has been observed yet; leave `at` out to see the present state."));
+            return Err(Problem::invalid(
+                "at",
+                "Nothing has been observed yet; leave `at` out to see the present state.",
+            ));
         };
         if at < genesis {
-            return Err(Problem::invalid("at", format!("The trial's documents have been observed since {genesis}, not at {at}."))
-                .with_remedy(format!("Give an instant not before {genesis}.")));
+            return Err(Problem::invalid(
+                "at",
+                format!("The trial's documents have been observed since {genesis}, not at {at}."),
+            )
+            .with_remedy(format!("Give an instant not before {genesis}.")));
         }
         // Both views follow the log by themselves; where the closings lag behind, an earlier one would tell another state.
         let closing = self.views.last_closing(Some(at.min(closed))).await?;

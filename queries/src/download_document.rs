@@ -132,8 +132,11 @@ pub(crate) async fn thumbnail(
     let record = queries.document(&caller, &id).await?;
     let none = |why: &str| Problem::new(ProblemType::NotFound, why);
     let (_, result) = queries.analysis_of(&record).await?;
-    let result = result.ok_or_else(|| none("This document has not been analysed yet, so there is no picture of it."))?;
-    let thumbnail = result.thumbnail.ok_or_else(|| none("There is no picture of this document: it is no image that can be read."))?;
+    let result =
+        result.ok_or_else(|| none("This document has not been analysed yet, so there is no picture of it."))?;
+    let thumbnail = result
+        .thumbnail
+        .ok_or_else(|| none("There is no picture of this document: it is no image that can be read."))?;
     let etag = etag(thumbnail.sha256.as_str().as_bytes());
     if if_none_match.has(&etag) {
         return Ok(etag.not_modified());

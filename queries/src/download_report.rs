@@ -42,7 +42,8 @@ pub(crate) async fn route(
     };
     queries.seen_in(&scheduled.trial, &caller.user, "report").await?;
     let rendered = rendered.ok_or_else(|| {
-        Problem::not_found("file").with_remedy(format!("The report has not been rendered; GET /api/reports/{id} says how far it is."))
+        Problem::not_found("file")
+            .with_remedy(format!("The report has not been rendered; GET /api/reports/{id} says how far it is."))
     })?;
     let etag = etag(rendered.sha256.as_str().as_bytes());
     if if_none_match.has(&etag) {

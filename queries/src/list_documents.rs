@@ -69,7 +69,13 @@ struct Stretch {
 
 impl Queries {
     /// The documents behind `after`, as far as collection and view were read.
-    async fn stretch(&self, trial: &TrialId, which: &Which, after: Option<&str>, limit: usize) -> Result<Stretch, Problem> {
+    async fn stretch(
+        &self,
+        trial: &TrialId,
+        which: &Which,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Stretch, Problem> {
         let mut equals = vec![("TrialId", trial.to_string())];
         equals.extend(which.asked().into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))));
         let stated = self.documents.list(&RecordFilter { equals }, after, limit).await?;
@@ -98,9 +104,8 @@ impl Queries {
             }
         });
         let records: Vec<Option<Record>> = records.buffered(LOOK_UPS).try_collect().await?;
-        let belongs = |record: &Record| {
-            !is_leaving(record) && which.matches(record) && trial_of(record).as_ref() == Some(trial)
-        };
+        let belongs =
+            |record: &Record| !is_leaving(record) && which.matches(record) && trial_of(record).as_ref() == Some(trial);
         Ok(Stretch { records: records.into_iter().flatten().filter(belongs).collect(), end })
     }
 

@@ -36,7 +36,8 @@ impl Queries {
         after: Option<TrialId>,
         limit: usize,
     ) -> ports::Result<Vec<Member>> {
-        let after = after.map(|trial| (trial.as_str().into(), Member { trial, user: user.clone(), role: Role::Reader }.key()));
+        let after =
+            after.map(|trial| (trial.as_str().into(), Member { trial, user: user.clone(), role: Role::Reader }.key()));
         let find = Find::all(limit).equal("user", user.as_str()).range("trial", None, None).after(after);
         self.views.find(&find).await
     }

@@ -43,11 +43,12 @@ pub(crate) async fn route(
     let trial = TrialId::parse("id", &id).map_err(|_| Problem::not_found("trial"))?;
     queries.access.require(&trial, &caller.user, Action::Read).await?;
     queries.wait_for(after, &["trials"]).await?;
-    let behind = paging.place::<UserId>()?.map(|user| {
-        (user.as_str().into(), Member { trial: trial.clone(), user, role: Role::Reader }.key())
-    });
+    let behind = paging
+        .place::<UserId>()?
+        .map(|user| (user.as_str().into(), Member { trial: trial.clone(), user, role: Role::Reader }.key()));
     let find = Find::all(paging.fetch()).equal("trial", trial.as_str()).range("user", None, None).after(behind);
-    let Page { items: members, next } = paging.page(queries.views.find(&find).await?, |last: &Member| last.user.clone());
+    let Page { items: members, next } =
+        paging.page(queries.views.find(&find).await?, |last: &Member| last.user.clone());
     let mut items = Vec::with_capacity(members.len());
     for Member { user, role, .. } in members {
         items.push(TrialMember { name: queries.name_of(&user).await?, user, role });

@@ -1,8 +1,8 @@
 //! A trial's figures, now or at a closing.
 //!
 //! A browser asks for them every two seconds, so the present state is read by key and by index only, whatever the number of
-//! documents: five rows by key, one range per dimension, one row for each week, and for each document that is shown as needing
-//! attention its record's key and at most two rows.
+//! documents: three rows by key, the last closing, a range for each of three dimensions, one row for each week, two ranges of
+//! what is flagged, and for each of at most fifty documents that are shown as such, one row and the key of its record.
 
 mod figures;
 mod flagged;

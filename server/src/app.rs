@@ -9,10 +9,11 @@ use axum::{Extension, Router};
 use commands::Commands;
 use http::SignIn;
 use http::sign_in::development::Development;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ports::{Clock, Error, Ports, Step, Worker};
 use processors::analysis::Limits;
 use processors::analysis::isolated::Analyser;
+use processors::sweeper::Sweeper;
 use processors::{Analyst, ChangeRelay, Dispatcher, Mailer, MailerSettings, Renderer, Scheduler};
 use projections::{Projector, Views};
 use queries::Queries;
@@ -23,6 +24,9 @@ use utoipa::openapi::OpenApi;
 
 use crate::config::Settings;
 use crate::health::Health;
+
+/// How often the sweeper looks for what an interrupted upload or deletion left.
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the application needs to know beside its ports.
 #[derive(Clone, Debug)]
@@ -146,6 +150,13 @@ fn workers(ports: &Ports, settings: &AppSettings, commands: &Commands, queries: 
         settings.bucket.clone(),
         settings.analysed_together,
     );
+    let sweeper = Sweeper::new(
+        commands.clone(),
+        Arc::clone(&ports.documents),
+        Arc::clone(&ports.originals),
+        settings.bucket.clone(),
+        SWEEP_EVERY,
+    );
     let (queue, derived) = (Arc::clone(&ports.queue), Arc::clone(&ports.derived));
     let renderer = Renderer::new(queue, derived, commands.clone(), queries.clone());
     let mailer = Mailer::new(
@@ -165,6 +176,7 @@ fn workers(ports: &Ports, settings: &AppSettings, commands: &Commands, queries: 
     workers.push(Box::new(analyst));
     workers.push(Box::new(renderer));
     workers.push(Box::new(mailer));
+    workers.push(Box::new(sweeper));
     workers
 }
 

@@ -88,7 +88,7 @@ const storage = (record) => panel("File", {}, h("dl", { class: "stack" },
 /** The analysis' own numbers, whatever the type of content: milli and ppm in readable units. */
 function measures(measured) {
   if (!measured) return null;
-  const rows = Object.entries(measured).filter(([, value]) => ["number", "string"].includes(typeof value)).map(([name, value]) => {
+  const rows = Object.entries(measured).filter(([name, value]) => !["type", "perceptual_hash"].includes(name) && ["number", "string"].includes(typeof value)).map(([name, value]) => {
     const plain = name.replace(/([a-z])([A-Z])/g, "$1_$2").toLowerCase();
     if (plain.endsWith("_milli")) return [words(plain.slice(0, -6)), decimal(value / 1000)];
     if (plain.endsWith("_ppm")) return [words(plain.slice(0, -4)), `${decimal(value / 10000)} %`];

@@ -36,6 +36,8 @@ export function documentsPanel(trial, summary, signal) {
       if (mine !== wanted) return;
       shown = more ? [...shown, ...page.items] : page.items;
       cursor = page.next;
+      // The server may end a page early where it had to look at many that do not fit.
+      if (shown.length === 0 && cursor) return void load(true);
       draw();
     } catch (problem) {
       if (!signal.aborted) refill(list, alertBox(problem));
@@ -95,8 +97,8 @@ function row(record) {
       h("div", {},
         h("a", { href: `#/documents/${segment(_id)}` }, typed(Filename || _id)),
         h("div", { class: "small muted narrow" }, short.map((text, i) => [i > 0 && " · ", typed(text)]))))),
-    h("td", { class: "wide" }, typed(SiteId ?? "")),
-    h("td", { class: "wide" }, typed(Kind ?? "")),
+    h("td", { class: "wide code", title: SiteId }, typed(SiteId ?? "")),
+    h("td", { class: "wide code", title: Kind }, typed(Kind ?? "")),
     h("td", {}, Status && h("span", { class: "tag" }, typed(Status))),
     h("td", { class: "wide number" }, Size === undefined ? "" : bytes(Size)),
     h("td", { class: "wide muted nowrap" }, moment(UpdatedAt ?? CreatedAt)));

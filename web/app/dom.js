@@ -23,11 +23,14 @@ function fill(element, properties, children) {
   return element;
 }
 
-/** A text that somebody typed: isolated, so that its direction of writing stays its own. */
-export const typed = (text) => h("bdi", {}, text);
+/**
+ * A text that somebody typed: isolated, so that its direction of writing stays its own. Marks that turn the direction of
+ * what follows, by which "gpj.exe" reads as "exe.jpg", are shown as such, and so are control characters.
+ */
+export const typed = (text) => h("bdi", {}, unturned(text));
 
-/** For document.title and the like, where nothing can be isolated: without marks that turn the direction of writing. */
-export const unturned = (text) => text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
+/** The same for window titles and labels, which hold only text. */
+const unturned = (text) => String(text).replace(/[\u0000-\u001f\u007f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 
 const ICONS = {
   upload: ["M8 11V2.5", "M4.5 6 8 2.5 11.5 6", "M2.5 10.5v3h11v-3"],
@@ -80,7 +83,7 @@ export function toast(text) {
 /** Head of a page: crumbs, title, byline, actions. Sets the window's title too. */
 export function head({ crumbs = [], title, byline, actions = [] }) {
   document.title = `${unturned(title)} · Trialbrief`;
-  const trail = crumbs.map(([text, href]) => [h("a", { href }, typed(text)), " / "]);
+  const trail = crumbs.map(([text, href], i) => [i > 0 && " / ", h("a", { href }, typed(text))]);
   return h("div", { class: "head" },
     h("div", {},
       crumbs.length > 0 && h("p", { class: "crumbs" }, trail),

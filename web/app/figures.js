@@ -35,7 +35,7 @@ export function thumb(id, filename, has, small) {
 }
 
 /** What somebody should look at, at most eight. */
-export function attention(flagged, now) {
+export function attention(flagged, total, now) {
   const shown = flagged.slice(0, 8);
   const items = shown.map(({ document, filename, site, sentence, findings = [], since, thumbnail }) =>
     h("li", {},
@@ -45,7 +45,7 @@ export function attention(flagged, now) {
         h("div", { class: "small" }, sentence ?? findings.map(words).join(", ")),
         h("div", { class: "small muted" }, [site && ["Site ", typed(site), " · "], since && h("span", { title: day(since) }, ago(since, now))]))));
   return [
-    h("header", {}, h("h2", {}, "Needs attention"), flagged.length > shown.length && h("span", { class: "small muted" }, `${shown.length} of ${count(flagged.length)}`)),
+    h("header", {}, h("h2", {}, "Needs attention"), total > shown.length && h("span", { class: "small muted" }, `${shown.length} of ${count(total)}`)),
     items.length > 0 ? h("ul", { class: "items" }, items) : h("p", { class: "empty" }, "Nothing. Every document that was analysed is in order."),
   ];
 }

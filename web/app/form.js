@@ -66,7 +66,7 @@ export function alertBox(problem, ...actions) {
     actions.length > 0 && h("p", {}, actions));
 }
 
-export function clearProblem(element) {
+function clearProblem(element) {
   element.querySelectorAll(".wrong, .alert").forEach((shown) => shown.remove());
   for (const control of element.querySelectorAll("[aria-invalid]")) {
     control.removeAttribute("aria-invalid");
@@ -75,7 +75,7 @@ export function clearProblem(element) {
 }
 
 /** Shows a problem beside its field, or above the form where it names none that is here. */
-export function showProblem(element, problem) {
+function showProblem(element, problem) {
   const name = (problem.field ?? "").split(".").pop();
   const control = name ? element.elements?.namedItem(name) : null;
   if (!(problem instanceof Problem) || !control?.id) {

@@ -29,7 +29,7 @@ export async function trialPage([trial], _query, signal) {
   const draw = () => {
     const now = summary.asOf ?? new Date().toISOString();
     refill(parts.figures, figures(summary.figures ?? {}, summary.flagged ?? []));
-    refill(parts.attention, attention(summary.flagged ?? [], now));
+    refill(parts.attention, attention(summary.flagged ?? [], summary.figures?.contents?.flagged ?? 0, now));
     refill(parts.activity, activity(summary.weeks ?? []));
     refill(parts.breakdown, breakdown(summary.breakdown ?? {}, state.dimension, (dimension) => {
       state.dimension = dimension;
@@ -68,7 +68,7 @@ export async function trialPage([trial], _query, signal) {
       await look();
       const after = present(summary);
       if (after !== before) {
-        announce(`${counted(after, "document")} now, ${counted(summary.flagged?.length ?? 0, "document")} to look at.`);
+        announce(`${counted(after, "document")} now, ${counted(summary.figures?.contents?.flagged ?? 0, "document")} to look at.`);
         documents.changed(summary);
       }
     } catch (problem) {
@@ -96,7 +96,7 @@ export async function trialPage([trial], _query, signal) {
     parts.figures,
     h("div", { class: "columns" }, parts.attention, parts.activity),
     documents.element,
-    h("div", { class: "columns" }, parts.breakdown, h("div", { class: "stack" }, parts.contents)),
+    h("div", { class: "columns" }, parts.breakdown, parts.contents),
     parts.findings,
     lookBack(state, look, signal),
   ];

@@ -1,6 +1,6 @@
 // The trials one may see, and opening one.
 
-import { readAll, segment, write } from "./api.js";
+import { Problem, readAll, segment, write } from "./api.js";
 import { h, head, icon, openDialog, typed } from "./dom.js";
 import { field, form, input, select } from "./form.js";
 import { count, words } from "./format.js";
@@ -21,14 +21,15 @@ function card({ trial, title, role, open, present, attention }) {
     h("span", { class: "title" }, typed(title || trial)),
     h("span", { class: "numbers" },
       h("span", {}, h("b", {}, count(present)), present === 1 ? "document" : "documents"),
-      h("span", {}, h("b", {}, count(attention)), attention === 1 ? "needs attention" : "need attention")));
+      h("span", { class: attention > 0 && "attention" }, h("b", {}, count(attention)), attention === 1 ? "needs attention" : "need attention")));
 }
 
 function openTrial() {
   openDialog("Open a trial", (close) => form({
     label: "Open the trial",
     cancel: close,
-    submit: async ({ trial = "", title = "", enclosure }) => {
+    submit: async ({ trial, title = "", enclosure }) => {
+      if (!trial) throw new Problem(422, { field: "trial", detail: "A trial needs a short name." });
       await write("PUT", `/api/trials/${segment(trial)}`, { title, enclosure });
       close();
       location.hash = `#/trials/${segment(trial)}`;

@@ -32,7 +32,7 @@ export function uploadArea(trial, known, done, signal) {
   };
   const run = async (upload) => {
     travelling += 1;
-    const stored = await upload.send(signal);
+    const stored = await upload.send();
     travelling -= 1;
     progressed[stored ? "stored" : "failed"] += 1;
     announce(`${progressed.stored} of ${counted(progressed.files, "file")} uploaded${progressed.failed ? `, ${progressed.failed} not` : ""}.`);
@@ -40,6 +40,7 @@ export function uploadArea(trial, known, done, signal) {
     else {
       upload.retry = () => {
         progressed.failed -= 1;
+        if (upload.refused) upload.describe(new FormData(properties));
         queue.push(upload);
         next();
       };
@@ -99,16 +100,12 @@ function takeDrops(area, add, signal) {
   });
 }
 
-/** One file on its way. Its key stays the same, so that a retry cannot store it twice. */
+/** One file on its way, also when one leaves the page. Its key stays the same, so that a retry cannot store it twice. */
 class Upload {
   constructor(trial, file, properties, list) {
     this.file = file;
-    this.key = newKey();
-    this.body = new FormData();
-    this.body.set("TrialId", trial);
-    for (const [name, value] of properties) if (value.trim()) this.body.set(name, value);
-    // The file comes last: the server stores it while it arrives and must know where by then.
-    this.body.set("file", file);
+    this.trial = trial;
+    this.describe(properties);
 
     this.bar = h("progress", { max: 1, value: 0, "aria-label": `Upload of ${file.name}` });
     this.state = h("span", { class: "small muted nowrap" }, "Waiting");
@@ -117,13 +114,24 @@ class Upload {
     list.prepend(this.row);
   }
 
+  /** The request, under a new key. */
+  describe(properties) {
+    this.refused = false;
+    this.key = newKey();
+    this.body = new FormData();
+    this.body.set("TrialId", this.trial);
+    for (const [name, value] of properties) if (value.trim()) this.body.set(name, value);
+    // The file comes last: the server stores it while it arrives and must know where by then.
+    this.body.set("file", this.file);
+  }
+
   /** Whether it was stored. */
-  async send(signal) {
+  async send() {
     this.message.hidden = true;
     const stop = h("button", { type: "button", class: "plain small" }, "Cancel");
     this.state.replaceChildren(stop);
     try {
-      const record = await this.transfer(stop, signal);
+      const record = await this.transfer(stop);
       this.bar.value = 1;
       const link = h("a", { href: `#/documents/${encodeURIComponent(record._id)}` }, "Stored");
       this.state.replaceChildren(link);
@@ -135,7 +143,7 @@ class Upload {
   }
 
   /** XMLHttpRequest, because fetch does not tell how far a body has come. */
-  transfer(stop, signal) {
+  transfer(stop) {
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest();
       request.open("POST", "/api/documents");
@@ -152,12 +160,13 @@ class Upload {
       request.addEventListener("error", () => reject(new Problem(0, { detail: "The connection was lost." })));
       request.addEventListener("abort", () => reject(new Problem(0, { detail: "Cancelled." })));
       stop.addEventListener("click", () => request.abort());
-      signal.addEventListener("abort", () => request.abort(), { once: true });
       request.send(this.body);
     });
   }
 
   fail(problem) {
+    // What was refused as it is comes with the properties of the next try; what was lost on the way comes unchanged.
+    this.refused = problem.status === 422;
     const again = h("button", { type: "button", class: "plain small", onclick: () => this.retry?.() }, "Try again");
     this.bar.value = 0;
     this.state.replaceChildren(again);

@@ -87,8 +87,7 @@ impl Flow {
 /// The same bytes, measured, up to `limit`; and where its end will be told.
 pub(super) fn measured(body: Source, limit: u64) -> (ByteStream, Outcome) {
     let outcome = Outcome::default();
-    let flow =
-        Flow { body, limit, size_bytes: 0, md5: Md5::new(), sha256: Sha256::new(), outcome: outcome.clone() };
+    let flow = Flow { body, limit, size_bytes: 0, md5: Md5::new(), sha256: Sha256::new(), outcome: outcome.clone() };
     let stream = stream::unfold(Some(flow), |flow| async { flow?.next().await });
     (stream.boxed(), outcome)
 }

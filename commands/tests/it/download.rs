@@ -9,7 +9,7 @@ use http::Caller;
 use ports::FileKey;
 use serde_json::json;
 
-use crate::world::{World, form, FORM};
+use crate::world::{FORM, World, form};
 
 const NASTY: [&str; 9] = [
     "../../../etc/passwd",
@@ -46,11 +46,15 @@ async fn nasty_file_names_are_kept_and_harm_nothing() {
         // One quoted name of plain characters, and no type that a browser would run.
         assert!(disposition.starts_with("attachment; filename=\"") && disposition.len() < 1_400, "{disposition}");
         assert_eq!(disposition.matches('"').count(), 2, "{disposition}");
-        assert!(!disposition.contains(['/', '\\', '<']) && !disposition.to_lowercase().contains("%2f"), "{disposition}");
+        assert!(
+            !disposition.contains(['/', '\\', '<']) && !disposition.to_lowercase().contains("%2f"),
+            "{disposition}"
+        );
         assert!(file.headers.get("set-cookie").is_none());
     }
     let list = world.get("rita", "/api/documents?trial=T-1").await.ok(200).json();
-    let mut listed: Vec<_> = list["items"].as_array().unwrap().iter().map(|item| item["Filename"].as_str().unwrap()).collect();
+    let mut listed: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|item| item["Filename"].as_str().unwrap()).collect();
     let mut stored: Vec<_> = NASTY.iter().copied().chain([long.as_str()]).collect();
     listed.sort_unstable();
     stored.sort_unstable();
@@ -168,11 +172,17 @@ async fn findings_and_picture_come_from_the_analysis() {
     world.observe().await;
     let findings = world.get("rita", &format!("{path}/findings")).await.ok(200).json();
     assert_eq!(findings["analysed"], true);
-    assert_eq!(findings["findings"][0], json!({
-        "code": "truncated", "severity": "problem",
-        "sentence": FindingCode::Truncated.describe(), "remedy": FindingCode::Truncated.remedy(),
-    }));
-    assert_eq!((&findings["findings"][1]["code"], &findings["measures"]["width_px"]), (&json!("too_dark"), &json!(100)));
+    assert_eq!(
+        findings["findings"][0],
+        json!({
+            "code": "truncated", "severity": "problem",
+            "sentence": FindingCode::Truncated.describe(), "remedy": FindingCode::Truncated.remedy(),
+        })
+    );
+    assert_eq!(
+        (&findings["findings"][1]["code"], &findings["measures"]["width_px"]),
+        (&json!("too_dark"), &json!(100))
+    );
     let thumbnail = world.get("rita", &format!("{path}/thumbnail")).await.ok(200);
     assert_eq!((thumbnail.bytes.as_ref(), thumbnail.header("content-type")), (&b"a small picture"[..], "image/jpeg"));
     world.get("nina", &format!("{path}/thumbnail")).await.refused(404, "");

@@ -18,7 +18,10 @@ async fn a_patch_merges_signs_and_tells_why() {
     let headers = [("change-reason", "falsch%20benannt")];
     let answer = world.patch("carl", id(&record), &headers, &patch).await.ok(200);
     let patched = answer.json();
-    assert_eq!((&patched["Filename"], &patched["Size"], &patched["Note"]["on"]), (&json!("b.txt"), &json!(9), &json!(1)));
+    assert_eq!(
+        (&patched["Filename"], &patched["Size"], &patched["Note"]["on"]),
+        (&json!("b.txt"), &json!(9), &json!(1))
+    );
     assert_eq!((&patched["Version"], &patched["UpdatedBy"]), (&json!(2), &json!("carl")));
     assert_eq!((&patched["UpdatedAt"], &patched["CreatedAt"]), (&json!("2026-11-23T09:00:00Z"), &record["CreatedAt"]));
     assert_eq!(patched["SHA256"], record["SHA256"]);
@@ -26,7 +29,8 @@ async fn a_patch_merges_signs_and_tells_why() {
     let read = world.get("carl", &format!("/api/documents/{}", id(&record))).await;
     assert_eq!((read.json(), read.header("etag")), (patched, answer.header("etag")));
     // Null removes, also inside.
-    let patched = world.patch("carl", id(&record), &[], &json!({"Note": {"on": null}, "ContentType": null})).await.ok(200);
+    let patched =
+        world.patch("carl", id(&record), &[], &json!({"Note": {"on": null}, "ContentType": null})).await.ok(200);
     assert_eq!(patched.json()["Note"], json!({"by": "x"}));
     assert!(patched.json().get("ContentType").is_none());
     // The same again changes nothing.
@@ -64,7 +68,10 @@ async fn a_bad_patch_is_refused_by_name_and_changes_nothing() {
     let malformed = [("content-type", "application/merge-patch+json")];
     let path = format!("/api/documents/{}", id(&record));
     world.ask("carl", "PATCH", &path, &malformed, Body::from("{\"Filename\": ")).await.refused(422, "Filename");
-    world.ask("carl", "PATCH", &path, &[("content-type", "text/plain")], Body::from("{}")).await.refused(415, "Content-Type");
+    world
+        .ask("carl", "PATCH", &path, &[("content-type", "text/plain")], Body::from("{}"))
+        .await
+        .refused(415, "Content-Type");
     for unknown in ["0123456789abcdef01234567", "nonsense", "0123456789ABCDEF01234567"] {
         world.patch("carl", unknown, &[], &json!({"Note": 1})).await.refused(404, "");
     }
@@ -147,7 +154,10 @@ async fn a_file_of_another_trial_is_neither_read_nor_deleted() {
         // Not even for somebody who may write in both.
         for user in ["carl", "anna"] {
             let problem = world.patch(user, id(&ours), &[], &json!({"FileLocation": place})).await;
-            assert!(problem.refused(422, "FileLocation")["detail"].as_str().unwrap().contains("trials/T-1/"), "{place}");
+            assert!(
+                problem.refused(422, "FileLocation")["detail"].as_str().unwrap().contains("trials/T-1/"),
+                "{place}"
+            );
         }
     }
     world.delete("carl", id(&ours), &[]).await.ok(204);

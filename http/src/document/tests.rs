@@ -21,7 +21,8 @@ fn the_stated_trial_rules_over_the_place_of_the_file() {
 
 #[test]
 fn only_files_of_our_bucket_below_trials_have_a_key() {
-    let key = |location: &str| object_key(&record(json!({"FileLocation": location})), "ours").map(|key| key.to_string());
+    let key =
+        |location: &str| object_key(&record(json!({"FileLocation": location})), "ours").map(|key| key.to_string());
     assert_eq!(key("s3://ours/trials/T/d/u").as_deref(), Some("trials/T/d/u"));
     let elsewhere = [
         "s3://theirs/trials/T/d/u",
@@ -53,7 +54,8 @@ fn only_a_media_type_may_stand_in_a_header() {
     for fine in ["image/jpeg", "text/plain; charset=utf-8", "application/vnd.ms-excel", "a/b"] {
         assert!(media_type(fine).is_some(), "{fine}");
     }
-    for bad in ["", "text", "text/", "/plain", "text/plain\r\nX: y", "text/pl ain", "tëxt/plain", "text/plain; a=\u{1}"] {
+    for bad in ["", "text", "text/", "/plain", "text/plain\r\nX: y", "text/pl ain", "tëxt/plain", "text/plain; a=\u{1}"]
+    {
         assert!(media_type(bad).is_none(), "{bad:?}");
     }
     assert!(media_type(&format!("text/{}", "x".repeat(300))).is_none());

@@ -231,7 +231,8 @@ pub struct DocumentChange {
 }
 
 impl Row for DocumentChange {
-    const TABLE: Table = Table { name: "document_changes", indexes: &[&["trial", "stamp"], &["trial", "kind", "stamp"]] };
+    const TABLE: Table =
+        Table { name: "document_changes", indexes: &[&["trial", "stamp"], &["trial", "kind", "stamp"]] };
 
     fn key(&self) -> String {
         format!("{}|{:020}|{}|{}|{:?}", self.trial, self.stamp, self.document, self.revision, self.kind)

@@ -102,9 +102,8 @@ impl Queries {
             }
         }
         let mut candidates: Vec<Candidate> = candidates.into_values().collect();
-        candidates.sort_by(|a, b| {
-            (b.gravity(), a.since, &a.state.document).cmp(&(a.gravity(), b.since, &b.state.document))
-        });
+        candidates
+            .sort_by(|a, b| (b.gravity(), a.since, &a.state.document).cmp(&(a.gravity(), b.since, &b.state.document)));
         candidates.truncate(MOST);
         let mut told = Vec::with_capacity(candidates.len());
         for candidate in candidates {

@@ -19,8 +19,8 @@ use domain::document::{self, Content, Document, Snapshot, Token};
 use domain::edition::{Audience, Edition, Language, Paper};
 use domain::findings::FindingCode;
 use domain::id::{Code, ContentHash, DocumentId, Id, TrialId, UserId};
+use domain::measures::{Encoding, Measures, TextMeasures};
 use domain::membership::{self, Membership};
-use domain::measures::{Measures, TextMeasures};
 use domain::schedule::Schedule;
 use domain::subscription::{self, Subscription};
 use domain::trial::{self, Enclosure, Trial};
@@ -181,10 +181,15 @@ impl World {
         let directory = directory::open(&url("directory.db"), &clock).unwrap();
         let key_ring = key_ring::open(&url("keys.db"), &clock).unwrap();
         let documents = document_store::open(&url("documents.db"), &clock).unwrap();
-        let (originals, derived) = file_store::open(&format!("file:{}", files.path().join("files").display()), &clock).unwrap();
-        for (id, name) in [("ada", "Ada Lovelace"), ("ben", "Ben Bitdiddle"), ("cay", "Cay Horstmann"), ("eve", "Eve")] {
+        let (originals, derived) =
+            file_store::open(&format!("file:{}", files.path().join("files").display()), &clock).unwrap();
+        for (id, name) in [("ada", "Ada Lovelace"), ("ben", "Ben Bitdiddle"), ("cay", "Cay Horstmann"), ("eve", "Eve")]
+        {
             let address = Some(format!("{id}@example.org"));
-            directory.save(&Person { user: id.to_owned(), name: name.to_owned(), address, active: true }).await.unwrap();
+            directory
+                .save(&Person { user: id.to_owned(), name: name.to_owned(), address, active: true })
+                .await
+                .unwrap();
         }
         let queries = Queries::new(
             views.clone(),
@@ -252,7 +257,8 @@ impl World {
                 size_bytes: stored.bytes.len() as u64,
                 content: Content::Known(ContentHash::of(stored.bytes.as_bytes())),
                 file: stored.bytes.to_owned(),
-                fingerprint: format!("{} {:?} {}", stored.name, stored.trial, stored.bytes),
+                fingerprint: ContentHash::of(format!("{} {:?} {}", stored.name, stored.trial, stored.bytes).as_bytes())
+                    .to_string(),
                 record,
             }),
             changed: vec!["Filename".to_owned()],
@@ -278,8 +284,7 @@ impl World {
     /// What an analysis would give: a text, with a picture where something was found.
     pub async fn analyse(&self, bytes: &str, findings: &[FindingCode]) -> Receipt {
         let content = ContentHash::of(bytes.as_bytes());
-        let text = json!({"type": "text", "encoding": "utf8", "lines": 1, "words": 3, "characters": 9});
-        let measures: Measures = serde_json::from_value(text).unwrap_or_else(|_| Measures::Text(texts()));
+        let text = TextMeasures { lines: 1, words: 3, characters: 9, encoding: Encoding::Utf8 };
         let thumbnail = (!findings.is_empty()).then(|| Thumbnail {
             sha256: ContentHash::of(b"picture"),
             width_px: 10,
@@ -288,7 +293,7 @@ impl World {
         let command = content::Command::RecordAnalysis {
             content: content.clone(),
             algorithm: content::ANALYSIS_VERSION,
-            measures,
+            measures: Measures::Text(text),
             findings: findings.to_vec(),
             thumbnail,
         };
@@ -306,12 +311,8 @@ impl World {
 
     pub async fn subscribe(&self, to: &str, who: &str) -> (Id<Subscription>, Receipt) {
         let id = Subscription::id(&trial(to), &user(who), mondays().cadence());
-        let command = subscription::Command::Start {
-            trial: trial(to),
-            user: user(who),
-            schedule: mondays(),
-            edition: edition(),
-        };
+        let command =
+            subscription::Command::Start { trial: trial(to), user: user(who), schedule: mondays(), edition: edition() };
         let receipt = self.send(&id, who, command).await;
         (id, receipt)
     }
@@ -333,10 +334,19 @@ impl World {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        self.ask(request.body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    /// As [`World::get`], where the answer may break off.
+    pub async fn try_get(&self, who: &str, path: &str) -> std::result::Result<Answered, axum::Error> {
+        self.ask(Request::get(path).header("person", who).body(Body::empty()).unwrap()).await
+    }
+
+    async fn ask(&self, request: Request<Body>) -> std::result::Result<Answered, axum::Error> {
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        Answered { status: parts.status, headers: parts.headers, bytes }
+        let bytes = to_bytes(body, usize::MAX).await?;
+        Ok(Answered { status: parts.status, headers: parts.headers, bytes })
     }
 
     /// All items of a list, `limit` at a time.
