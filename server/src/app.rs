@@ -236,6 +236,17 @@ pub async fn run(
     served
 }
 
+/// Brings every view to the log's end, from nothing where its file was deleted, so that no answer comes from half a view.
+///
+/// # Errors
+/// A port's error; `Corrupt` at an event that this program does not know.
+pub async fn catch_up(ports: &Ports) -> ports::Result<()> {
+    for projection in projections::all() {
+        crate::replay::catch_up(&projection, &ports.feed, &ports.views).await?;
+    }
+    Ok(())
+}
+
 /// How long a worker rests after a port was unavailable.
 const REST: Duration = Duration::from_secs(1);
 

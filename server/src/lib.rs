@@ -8,6 +8,7 @@ mod health;
 mod openapi;
 mod outbox;
 pub mod replay;
+pub mod verify_report;
 pub mod wire;
 
 pub use health::Health;

@@ -1,4 +1,4 @@
-//! Trialbrief, the program: `serve`, `demo`, `replay`, `check-config`.
+//! Trialbrief, the program: `serve`, `demo`, `replay`, `verify-report`, `check-config`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use trialbrief::app::{self, AppSettings};
 use trialbrief::config::{self, LogFormat, Sources};
 use trialbrief::wire::{self, Urls};
-use trialbrief::{demo, replay};
+use trialbrief::{demo, replay, verify_report};
 
 /// Documents of clinical trials, and a weekly report about them.
 #[derive(Parser)]
@@ -47,6 +47,14 @@ enum Verb {
         #[command(flatten)]
         configured: Configured,
     },
+    /// Render every report again out of the log, and compare it with its recorded SHA-256. The program must not be running.
+    VerifyReport {
+        /// The folder of a demo, in place of the configured one.
+        #[arg(long)]
+        data: Option<PathBuf>,
+        #[command(flatten)]
+        configured: Configured,
+    },
     /// Check the configuration and print what is in force, secrets masked.
     CheckConfig(Configured),
 }
@@ -67,6 +75,12 @@ fn setting(text: &str) -> Result<(String, String), String> {
 }
 
 impl Configured {
+    /// The same, but everything is kept in this folder.
+    fn in_folder(mut self, data: Option<PathBuf>) -> Self {
+        self.settings.extend(data.map(|data| ("data".to_owned(), data.display().to_string())));
+        self
+    }
+
     fn load(&self) -> anyhow::Result<config::Loaded> {
         let environment = std::env::vars_os().collect();
         Ok(config::load(&Sources { file: self.config.clone(), environment, flags: self.settings.clone() })?)
@@ -110,16 +124,19 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             let ports = wire::connect(&Urls::of(&settings), Clock::system())?;
             let app = app::build(&ports, &AppSettings::of(&settings)?);
             let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
+            app::catch_up(&ports).await?;
             tracing::info!(address = %listener.local_addr()?, "serving");
             app::run(app, ports.clock, listener, interrupted()).await?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Demo { data, once, listen } => run_demo(&data, once, listen).await,
         Verb::Replay { data, configured } => {
-            let mut configured = configured;
-            configured.settings.extend(data.map(|data| ("data".to_owned(), data.display().to_string())));
-            let settings = configured.load()?.settings;
+            let settings = configured.in_folder(data).load()?.settings;
             compare(&wire::connect(&Urls::of(&settings), Clock::system())?).await
+        }
+        Verb::VerifyReport { data, configured } => {
+            let settings = configured.in_folder(data).load()?.settings;
+            verify_reports(&wire::connect(&Urls::of(&settings), Clock::system())?, &AppSettings::of(&settings)?).await
         }
         Verb::CheckConfig(configured) => {
             say(configured.load()?.effective().trim());
@@ -140,6 +157,7 @@ async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<Exi
     let clock = Clock::system();
     let ports = wire::connect(&Urls::of(&settings), clock.clone())?;
     let mut app = app::build(&ports, &AppSettings::of(&settings)?);
+    app::catch_up(&ports).await?;
     #[expect(clippy::disallowed_methods, reason = "how long the demo took by the wall, told to the person who waited")]
     let began = std::time::Instant::now();
     let told = demo::live(&ports, &mut app, data).await?;
@@ -178,6 +196,16 @@ async fn compare(ports: &Ports) -> anyhow::Result<ExitCode> {
     }
     say(if equal { "equal" } else { "not equal: remove the views file and start the program to rebuild it" });
     Ok(if equal { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn verify_reports(ports: &Ports, settings: &AppSettings) -> anyhow::Result<ExitCode> {
+    let verified = verify_report::verify(ports, settings).await?;
+    for report in &verified {
+        say(&report.to_string());
+    }
+    let failed = verified.iter().filter(|report| !report.holds()).count();
+    say(&format!("{} reports, {failed} that do not hold", verified.len()));
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Resolves on Ctrl-C, or when the system asks the program to end.

@@ -21,7 +21,7 @@ export async function documentPage([id], _query, signal) {
   ]);
   const body = h("div");
   const show = ({ data: record, etag }) => {
-    const trial = record.TrialId;
+    const trial = trialOf(record);
     refill(body,
       head({
         crumbs: [["Trials", "#/trials"], ...(trial ? [[trial, `#/trials/${segment(trial)}`]] : [])],
@@ -40,6 +40,9 @@ export async function documentPage([id], _query, signal) {
   show(document);
   return body;
 }
+
+/** The stated trial, or that of the folder where the file lies. */
+const trialOf = ({ TrialId, FileLocation = "" }) => TrialId || /^s3:\/\/[^/]+\/trials\/([^/]+)\//.exec(FileLocation)?.[1];
 
 function picture(base, record) {
   const glyph = () => h("span", { class: "thumb", "aria-hidden": "true" }, extension(record.Filename));
@@ -66,7 +69,7 @@ function findingsPanel(found) {
 
 function properties(record) {
   const rows = [
-    ["Trial", record.TrialId && h("a", { href: `#/trials/${segment(record.TrialId)}` }, typed(record.TrialId))],
+    ["Trial", trialOf(record) && h("a", { href: `#/trials/${segment(trialOf(record))}` }, typed(trialOf(record)))],
     ["Site", record.SiteId && typed(record.SiteId)],
     ["Kind", record.Kind && typed(record.Kind)],
     ["Status", record.Status && typed(record.Status)],
@@ -128,7 +131,7 @@ function remove(base, record, etag) {
       await write("DELETE", base, undefined, { "If-Match": etag, ...reasonHeader(Reason) });
       close();
       toast("Deleted.");
-      location.hash = record.TrialId ? `#/trials/${segment(record.TrialId)}` : "#/trials";
+      location.hash = trialOf(record) ? `#/trials/${segment(trialOf(record))}` : "#/trials";
     },
   },
   h("h2", {}, "Delete this document?"),

@@ -92,7 +92,7 @@ async fn figures_at(views: &Views, (trial, dimension, value): &SeriesName, closi
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn after_every_event_the_figures_are_what_the_documents_add_up_to(ops in any_history()) {

@@ -59,7 +59,7 @@ impl Stage {
     }
 
     pub(super) async fn open_trials(&self, people: &[SamplePerson]) -> anyhow::Result<()> {
-        for (trial, title) in [(sample::TRIAL, sample::TITLE), (sample::OTHER_TRIAL, "ACME-102: follow-up registry")] {
+        for (trial, title) in [(sample::TRIAL, sample::TITLE), (sample::OTHER_TRIAL, "Follow-up registry")] {
             self.json(FOUNDER, Method::PUT, &format!("/api/trials/{trial}"), json!({"title": title})).await?;
             for person in people.iter().filter(|person| person.user != FOUNDER) {
                 let path = format!("/api/trials/{trial}/members/{}", person.user);

@@ -1,4 +1,4 @@
-//! The demo's documents: "ACME-101: cardiology device study", twelve sites, made from a seed.
+//! The demo's documents: the trial "ACME-101", twelve sites, made from a seed.
 //!
 //! A pure library: no input, no output, no clock. The same seed and date give the same bytes on the same platform.
 //! About one document in twenty is damaged, mislabelled or badly named, as in any real archive.
@@ -37,7 +37,7 @@ pub const TRIAL: &str = "ACME-101";
 /// The trial to which one document is moved.
 pub const OTHER_TRIAL: &str = "ACME-102";
 /// The title of the sample trial.
-pub const TITLE: &str = "ACME-101: cardiology device study";
+pub const TITLE: &str = "Cardiology device study";
 /// How many documents there are in all; the numbers below this are those of the plan.
 pub const DOCUMENTS: usize = 300;
 /// How many of them are there before the first week.

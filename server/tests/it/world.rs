@@ -1,16 +1,19 @@
 //! A whole Trialbrief in a folder of its own, under a simulated clock, stepped by hand and asked over HTTP.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use ports::{Clock, Person, Ports, Worker};
+use futures::TryStreamExt;
+use ports::{Categories, Clock, Fed, Find, Person, Ports, StoredEvent, Worker};
 use processors::MailerSettings;
 use processors::analysis::Limits;
 use processors::analysis::isolated::Analyser;
+use projections::{Analysis, DeliveryNow, ReportNow, Views, stamp_of};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use trialbrief::app::{self, App, AppSettings};
@@ -22,6 +25,8 @@ pub const PEOPLE: [(&str, &str); 4] =
 
 /// A running Trialbrief.
 pub struct World {
+    /// Before what it looks at, so that it looks first.
+    at_end: NothingLeftOpen,
     pub ports: Ports,
     pub app: App,
     pub settings: AppSettings,
@@ -94,7 +99,9 @@ impl World {
         }
         let settings = settings(urls.outbox());
         let app = app::build(&ports, &settings);
-        let mut world = Self { ports, app, settings, folder, _kept: kept };
+        let views = Views::new(Arc::clone(&ports.views));
+        let at_end = NothingLeftOpen { views, clock: ports.clock.clone(), wanted: true };
+        let mut world = Self { at_end, ports, app, settings, folder, _kept: kept };
         world.settle().await;
         world
     }
@@ -107,6 +114,41 @@ impl World {
     /// Lets time pass until an instant, step by step.
     pub async fn until(&mut self, instant: &str) {
         app::simulate(&mut self.app.workers, &self.ports.clock, parse(instant)).await.unwrap();
+    }
+
+    /// This story means to end with work that has no outcome.
+    pub fn leave_open_work(&mut self) {
+        self.at_end.wanted = false;
+    }
+
+    /// Everything that happened, in order.
+    pub async fn log(&self) -> Vec<StoredEvent> {
+        let fed: Vec<Fed> = self.ports.feed.read(None, Categories::ALL).try_collect().await.unwrap();
+        let event = |fed| match fed {
+            Fed::Event(event) => Some(event),
+            Fed::Passed(_) => None,
+        };
+        fed.into_iter().filter_map(event).collect()
+    }
+
+    /// The reports of a trial as its coordinator sees them, in order of their cut.
+    pub async fn reports(&self, trial: &str) -> Vec<Value> {
+        let path = format!("/api/reports?trial={trial}&limit=200");
+        let mut reports = self.get("ada", &path).await.expect(200).json()["items"].as_array().unwrap().clone();
+        reports.sort_by_key(|report| (parse(report["cut"].as_str().unwrap()), report["soFar"] == false));
+        reports
+    }
+
+    /// The deliveries of a report as the trial's coordinator sees them, in order of their people.
+    pub async fn deliveries(&self, report: &Value) -> Vec<Value> {
+        let path = format!("/api/reports/{}/deliveries", report["id"].as_str().unwrap());
+        let mut deliveries = self.get("ada", &path).await.expect(200).json()["items"].as_array().unwrap().clone();
+        deliveries.sort_by_key(|delivery| delivery["user"].to_string());
+        deliveries
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub fn workers(&mut self) -> &mut [Box<dyn Worker>] {
@@ -177,6 +219,46 @@ impl World {
         let answer = self.send(user, "POST", "/api/subscriptions", json!({"trial": trial, "schedule": schedule})).await;
         assert!(answer.status.is_success(), "{}", String::from_utf8_lossy(&answer.body));
         answer.json()
+    }
+}
+
+/// When a world ends, what was due has an outcome: every analysis, every report whose cut has passed, every delivery.
+struct NothingLeftOpen {
+    views: Views,
+    clock: Clock,
+    wanted: bool,
+}
+
+impl NothingLeftOpen {
+    async fn open_work(&self) -> ports::Result<Vec<String>> {
+        let below = stamp_of(self.clock.now()) + 1;
+        let find = Find::all(10).equal("open", true).range("id", None, None);
+        let analyses: Vec<Analysis> = self.views.find(&find).await?;
+        let mut open: Vec<String> = analyses.iter().map(|analysis| format!("analysis of {}", analysis.id)).collect();
+        for status in ["requested", "scheduled"] {
+            let find = Find::all(10).equal("status", status).range("cut_stamp", None, Some(below.into()));
+            let reports: Vec<ReportNow> = self.views.find(&find).await?;
+            open.extend(reports.iter().map(|report| format!("report {}, {status}, cut at {}", report.id, report.cut)));
+        }
+        let find = Find::all(1_000).equal("sending", true).range("id", None, None);
+        for report in self.views.find::<ReportNow>(&find).await? {
+            let find = Find::all(10).equal("report", report.id.as_str()).range("due", None, Some(below.into()));
+            let deliveries: Vec<DeliveryNow> = self.views.find(&find).await?;
+            open.extend(deliveries.iter().map(|delivery| format!("delivery {}, {:?}", delivery.id, delivery.status)));
+        }
+        Ok(open)
+    }
+}
+
+impl Drop for NothingLeftOpen {
+    fn drop(&mut self) {
+        if !self.wanted || std::thread::panicking() {
+            return;
+        }
+        // The test's own runtime cannot be waited on from here.
+        let look = || tokio::runtime::Runtime::new().unwrap().block_on(self.open_work()).unwrap();
+        let open = std::thread::scope(|scope| scope.spawn(look).join().unwrap());
+        assert!(open.is_empty(), "open work is left: {open:#?}");
     }
 }
 
