@@ -7,7 +7,7 @@ use domain::aggregate::Aggregate;
 use domain::id::Id;
 use ports::{Cause, Clock, EventLog, Position};
 
-use crate::cqrs::{CommandLog, Failure, Receipt, Root, load};
+use crate::cqrs::{CommandLog, Failure, Receipt, Root, event_of, load};
 use crate::error::Error;
 
 /// How often a command is decided again when somebody else wrote to its stream meanwhile.
@@ -76,6 +76,14 @@ impl Sender {
                 Err(other) => Err(ports::Error::Corrupt(other.to_string()).into()),
             },
         }
+    }
+
+    /// The first event of a stream; none where the stream has none.
+    ///
+    /// # Errors
+    /// A port's error.
+    pub async fn first<A: Aggregate>(&self, id: &Id<A>) -> ports::Result<Option<A::Event>> {
+        self.log.read(&id.stream(), 0).await?.first().map(event_of).transpose()
     }
 
     /// The state of a stream now, and the position of its last event.

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use domain::access::Action;
-use domain::delivery::{Command, Delivery, Occasion};
+use domain::delivery::{Command, Delivery, Event, Occasion};
 use domain::id::Id;
 use domain::period::Period;
 use domain::report::{Report, Scheduled};
@@ -52,5 +52,10 @@ pub(crate) async fn route(
     let delivery = Delivery::id(&report, &id, &occasion);
     let command = Command::Request { subscription: id, occasion, wanted };
     let receipt = commands.sender.send(&delivery, &caller.cause(&()), command).await?;
+    // A repeat is told of the report that was asked for first, not of one that would end now.
+    let report = match commands.sender.first(&delivery).await? {
+        Some(Event::DeliveryRequested { report, .. }) if receipt.repeated => report,
+        _ => report,
+    };
     Ok(Answer::accepted(Requested { delivery, report }).after(receipt.position))
 }

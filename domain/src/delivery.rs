@@ -281,10 +281,15 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// The delivery of a report to a subscription on an occasion.
+    /// The delivery of a report to a subscription on an occasion. Of a report now, the command alone is the name: the report
+    /// ends at the moment of asking, and a repeat of the same command comes later.
     #[must_use]
     pub fn id(report: &Id<Report>, subscription: &Id<Subscription>, occasion: &Occasion) -> Id<Self> {
-        Id::derive(&[report.as_str(), subscription.as_str(), &occasion.part()])
+        let report = match occasion {
+            Occasion::Due | Occasion::Resend(_) => report.as_str(),
+            Occasion::SendNow(_) => "",
+        };
+        Id::derive(&[report, subscription.as_str(), &occasion.part()])
     }
 
     /// The attempt that a claim would be, where one may be made.

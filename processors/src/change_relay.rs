@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use commands::{Commands, Observed, document_of_record};
 use domain::clock::{ClockDay, Command, LogHash, QUARTER_SECONDS, quarter_hour_after, quarter_hour_before};
 use domain::id::{DocumentId, derive};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 use ports::{
     Categories, Change, ChangeToken, DocumentStore, EventFeed, Fed, Find, Place, RecordFilter, Result, Step,
@@ -23,8 +23,12 @@ use crate::{caused_by, into_port_error};
 const ACTOR: &str = "change-relay";
 /// At most so many changes in one step.
 const BATCH: usize = 256;
-/// Records looked at together in a scan.
+/// Records read together in a scan.
 const PAGE: usize = 500;
+/// Of them, at most so many taken in at once, so that their appends share a commit.
+const TOGETHER: usize = 64;
+/// At most so many slots whose due is closed are asked when they are due next.
+const SLOTS: usize = 5_000;
 
 /// The relay.
 pub struct ChangeRelay {
@@ -107,14 +111,19 @@ impl ChangeRelay {
             let page = self.documents.list(&RecordFilter::default(), last.as_deref(), PAGE).await?;
             let Some(end) = page.last() else { return Ok(()) };
             last = Some(end.id().to_owned());
-            for record in page {
-                let Some(document) = document_of_record(&record) else { continue };
-                let after = Some(record);
-                let observed =
-                    Observed { document, token, stored_at: now, before: None, after, first_contact, scanned: true };
-                self.commands.observe(&observed, now).await?;
-            }
+            let observed = page.into_iter().filter_map(|record| {
+                let document = document_of_record(&record)?;
+                let (stored_at, before, after) = (now, None, Some(record));
+                Some(Observed { document, token, stored_at, before, after, first_contact, scanned: true })
+            });
+            // Each record has a stream of its own, so the order among them is of no account.
+            let taken_in = futures::stream::iter(observed).map(|observed| self.take_in(observed, now));
+            taken_in.buffer_unordered(TOGETHER).try_for_each(|()| std::future::ready(Ok(()))).await?;
         }
+    }
+
+    async fn take_in(&self, observed: Observed, at: Timestamp) -> Result<()> {
+        self.commands.observe(&observed, at).await.map(drop)
     }
 
     /// Fills lost history: looks at every record, and at every document that is no longer in the collection.
@@ -199,16 +208,16 @@ impl ChangeRelay {
         Ok(cuts)
     }
 
+    /// The next due behind the last closing.
     async fn next_due(&self) -> Result<Option<Timestamp>> {
-        let find = Find::all(1).equal("one", 1).range("due", Some(0.into()), None);
-        let after = self.last.map_or(0, stamp_of);
-        let due = self.views.first::<SlotNow>(find).await?.and_then(|slot| slot.due());
-        // A due that is closed waits for the scheduler, not for us.
-        if due.is_some_and(|due| stamp_of(due) <= after) {
-            let find = Find::all(1).equal("one", 1).range("due", Some((after + 1).into()), None);
-            return Ok(self.views.first::<SlotNow>(find).await?.and_then(|slot| slot.due()));
-        }
-        Ok(due)
+        let Some(last) = self.last else { return Ok(None) };
+        let behind = stamp_of(last) + 1;
+        let dues = |limit| Find::all(limit).equal("one", 1);
+        let next: Option<SlotNow> = self.views.first(dues(1).range("due", Some(behind.into()), None)).await?;
+        // A due that is closed waits for the scheduler, or ended before observation began: what counts is the slot's next one.
+        let closed: Vec<SlotNow> = self.views.find(&dues(SLOTS).range("due", Some(0.into()), Some(behind.into()))).await?;
+        let following = closed.iter().map(|slot| slot.slot.schedule.next_after(last));
+        Ok(next.and_then(|slot| slot.due()).into_iter().chain(following).min())
     }
 
     async fn relay(&mut self, now: Timestamp) -> Result<Step> {

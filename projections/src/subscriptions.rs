@@ -40,16 +40,16 @@ impl Row for SubscriptionNow {
     }
 }
 
-/// Somebody who is served in a slot from one stamp to another.
+/// Somebody who is served in a slot from one moment to another: at the closings in between.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Served {
     /// Key of the slot.
     pub slot: String,
     /// Who.
     pub subscription: Id<Subscription>,
-    /// From this stamp on.
+    /// From this moment on, in microseconds.
     pub from: Stamp,
-    /// Up to this stamp.
+    /// Up to this moment.
     pub to: Stamp,
 }
 
@@ -76,6 +76,8 @@ pub struct SlotNow {
     pub due: Option<Stamp>,
     /// The due that has been opened and not closed.
     pub open: Option<Timestamp>,
+    /// Up to when somebody was served in it who is not any more.
+    pub left: Stamp,
 }
 
 impl SlotNow {
@@ -114,7 +116,7 @@ impl Projection for Subscriptions {
     async fn fold(&self, recorded: &Recorded, draft: &mut Draft<'_>) -> Result<()> {
         match &recorded.event {
             AnyEvent::Subscription(event) => fold_subscription(event, recorded, draft).await,
-            AnyEvent::Occurrence(event) => fold_occurrence(event, recorded.stamp, draft).await,
+            AnyEvent::Occurrence(event) => fold_occurrence(event, draft).await,
             AnyEvent::Clock(_)
             | AnyEvent::Trial(_)
             | AnyEvent::Membership(_)
@@ -126,8 +128,15 @@ impl Projection for Subscriptions {
     }
 }
 
+/// When a subscription changed. Quarter hours that nothing waits for are closed late, so in a quiet time the last closing before
+/// the event may be long past; by that alone, who subscribes on Wednesday would be served for the Monday before.
+fn moment(recorded: &Recorded) -> Stamp {
+    recorded.stamp.max(stamp_of(recorded.metadata.recorded_at))
+}
+
 async fn fold_subscription(event: &SubscriptionEvent, recorded: &Recorded, draft: &mut Draft<'_>) -> Result<()> {
     let id = Id::<Subscription>::known(recorded.stream_id());
+    let at = moment(recorded);
     let before: Option<SubscriptionNow> = draft.get(id.as_str()).await?;
     let mut now = match (event, before) {
         (SubscriptionEvent::SubscriptionStarted { term, trial, user, schedule, edition }, _) => SubscriptionNow {
@@ -148,12 +157,12 @@ async fn fold_subscription(event: &SubscriptionEvent, recorded: &Recorded, draft
         },
         (_, None) => return Ok(()),
         (SubscriptionEvent::SubscriptionRescheduled { schedule, edition, .. }, Some(mut now)) => {
-            leave(&mut now, recorded.stamp, draft).await?;
+            leave(&mut now, at, draft).await?;
             reschedule(&mut now.known, schedule, edition);
             now
         }
         (SubscriptionEvent::SubscriptionPaused { .. }, Some(mut now)) => {
-            leave(&mut now, recorded.stamp, draft).await?;
+            leave(&mut now, at, draft).await?;
             now.known.status = Status::Paused;
             now
         }
@@ -163,13 +172,13 @@ async fn fold_subscription(event: &SubscriptionEvent, recorded: &Recorded, draft
             now
         }
         (SubscriptionEvent::SubscriptionEnded { .. }, Some(mut now)) => {
-            leave(&mut now, recorded.stamp, draft).await?;
+            leave(&mut now, at, draft).await?;
             now.known.status = Status::Ended;
             now
         }
     };
     if now.known.status == Status::Active {
-        enter(&mut now, recorded, draft).await?;
+        enter(&mut now, at, draft).await?;
     }
     draft.put(&now)
 }
@@ -180,43 +189,40 @@ fn reschedule(known: &mut Known, schedule: &Schedule, edition: &Edition) {
 }
 
 /// The subscription is served in its slot from now on.
-async fn enter(now: &mut SubscriptionNow, recorded: &Recorded, draft: &mut Draft<'_>) -> Result<()> {
+async fn enter(now: &mut SubscriptionNow, at: Stamp, draft: &mut Draft<'_>) -> Result<()> {
     let slot = now.known.slot();
     let key = slot.key();
-    draft.put(&Served { slot: key.clone(), subscription: now.id.clone(), from: recorded.stamp, to: OPEN })?;
-    now.served_from = Some(recorded.stamp);
-    let mut row: SlotNow =
-        draft.get(&key).await?.unwrap_or(SlotNow { key, slot, active: 0, one: 1, due: None, open: None });
+    draft.put(&Served { slot: key.clone(), subscription: now.id.clone(), from: at, to: OPEN })?;
+    now.served_from = Some(at);
+    let fresh = SlotNow { key: key.clone(), slot, active: 0, one: 1, due: None, open: None, left: 0 };
+    let mut row: SlotNow = draft.get(&key).await?.unwrap_or(fresh);
     row.active += 1;
     if row.due.is_none() {
-        // Before the first closing there is no stamp to count from, and no other clock than the event's own.
-        let since = match recorded.stamp {
-            0 => recorded.metadata.recorded_at,
-            stamp => Timestamp::from_microsecond(stamp).unwrap_or(recorded.metadata.recorded_at),
-        };
+        let since = Timestamp::from_microsecond(at).unwrap_or(Timestamp::MIN);
         row.due = Some(stamp_of(row.slot.schedule.next_after(since)));
     }
     draft.put(&row)
 }
 
 /// The subscription is not served in its slot any more.
-async fn leave(now: &mut SubscriptionNow, stamp: Stamp, draft: &mut Draft<'_>) -> Result<()> {
+async fn leave(now: &mut SubscriptionNow, at: Stamp, draft: &mut Draft<'_>) -> Result<()> {
     let Some(from) = now.served_from.take() else { return Ok(()) };
     let slot = now.known.slot().key();
-    let served = Served { slot: slot.clone(), subscription: now.id.clone(), from, to: stamp };
-    if from == stamp {
+    let served = Served { slot: slot.clone(), subscription: now.id.clone(), from, to: at };
+    if from == at {
         draft.remove::<Served>(&served.key());
     } else {
         draft.put(&served)?;
     }
     if let Some(mut row) = draft.get::<SlotNow>(&slot).await? {
         row.active = row.active.saturating_sub(1);
+        row.left = row.left.max(at);
         draft.put(&row)?;
     }
     Ok(())
 }
 
-async fn fold_occurrence(event: &OccurrenceEvent, stamp: Stamp, draft: &mut Draft<'_>) -> Result<()> {
+async fn fold_occurrence(event: &OccurrenceEvent, draft: &mut Draft<'_>) -> Result<()> {
     match event {
         OccurrenceEvent::OccurrenceOpened { slot, due, .. } => {
             if let Some(mut row) = draft.get::<SlotNow>(&slot.key()).await? {
@@ -235,9 +241,9 @@ async fn fold_occurrence(event: &OccurrenceEvent, stamp: Stamp, draft: &mut Draf
         OccurrenceEvent::OccurrenceClosed { slot, due, .. } => {
             if let Some(mut row) = draft.get::<SlotNow>(&slot.key()).await? {
                 row.open = None;
-                // A slot that nobody is in is asked once more where its next due has passed: they may have left after it.
+                // A slot that nobody is in any more is asked once more where they left after its next due.
                 let next = stamp_of(slot.schedule.next_after(*due));
-                row.due = (row.active > 0 || next <= stamp).then_some(next);
+                row.due = (row.active > 0 || next <= row.left).then_some(next);
                 draft.put(&row)?;
             }
         }

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use domain::schedule::Zone;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use ports::{Person, Ports};
+use ports::{Directory, Person, Ports};
 use tokio::sync::mpsc;
 
 use crate::app::{self, App};
@@ -89,11 +89,7 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
         sample::weeks(SEED, first_day, home()?.rules(), WEEKS, &people).into_iter().filter(|change| change.at < end).collect();
     let bar = progress_bar((sample::PRESENT + changes.len()) as u64);
 
-    for person in &PEOPLE {
-        let address = Some(format!("{}@acme-trials.example", person.user.trim_start_matches("u-")));
-        let (user, name) = (person.user.to_owned(), person.name.to_owned());
-        ports.directory.save(&Person { user, name, address, active: true }).await?;
-    }
+    add_people(ports.directory.as_ref()).await?;
     let mut stage = Stage::new(ports, app.router.clone());
     bar.set_message("documents that were there before");
     for number in 0..sample::PRESENT {
@@ -125,6 +121,19 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
     bar.finish_and_clear();
     tokio::fs::write(&finished, b"").await?;
     Ok(told)
+}
+
+/// Adds the sample people, of whom the development sign-in lets one choose.
+///
+/// # Errors
+/// The directory's.
+pub async fn add_people(directory: &dyn Directory) -> ports::Result<()> {
+    for person in &PEOPLE {
+        let address = Some(format!("{}@acme-trials.example", person.user.trim_start_matches("u-")));
+        let (user, name) = (person.user.to_owned(), person.name.to_owned());
+        directory.save(&Person { user, name, address, active: true }).await?;
+    }
+    Ok(())
 }
 
 /// The zone of the trial's home.

@@ -1,5 +1,6 @@
 //! Trialbrief, the program: `serve`, `demo`, `replay`, `verify-report`, `check-config`.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use processors::analysis::isolated::VERB;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use trialbrief::app::{self, AppSettings};
-use trialbrief::config::{self, LogFormat, Sources};
+use trialbrief::config::{self, LogFormat, SignInKind, Sources};
 use trialbrief::wire::{self, Urls};
 use trialbrief::{demo, replay, verify_report};
 
@@ -119,12 +120,17 @@ fn main() -> ExitCode {
 async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Serve(configured) => {
-            let settings = configured.load()?.settings;
+            let mut settings = configured.load()?.settings;
             log_to(&settings.log.filter, settings.log.format);
             let ports = wire::connect(&Urls::of(&settings), Clock::system())?;
-            let app = app::build(&ports, &AppSettings::of(&settings)?);
             let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
+            settings.reached_at(listener.local_addr()?);
+            let app = app::build(&ports, &AppSettings::of(&settings)?);
             app::catch_up(&ports).await?;
+            let SignInKind::Development = settings.sign_in;
+            if ports.directory.people(None, 1).await?.is_empty() {
+                demo::add_people(ports.directory.as_ref()).await?;
+            }
             tracing::info!(address = %listener.local_addr()?, "serving");
             app::run(app, ports.clock, listener, interrupted()).await?;
             Ok(ExitCode::SUCCESS)
@@ -152,8 +158,7 @@ async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<Exi
     let mut settings = config::load(&Sources { file: None, environment: Vec::new(), flags })?.settings;
     // The address first: mails name it, and a port that is taken is told before anything is done.
     let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
-    let address = listener.local_addr()?;
-    settings.base_url = format!("http://{address}");
+    settings.reached_at(listener.local_addr()?);
     let clock = Clock::system();
     let ports = wire::connect(&Urls::of(&settings), clock.clone())?;
     let mut app = app::build(&ports, &AppSettings::of(&settings)?);
@@ -231,7 +236,7 @@ async fn interrupted() {
 
 fn log_to(filter: &str, format: LogFormat) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),

@@ -6,8 +6,8 @@ use domain::figures::Figures;
 use domain::id::{ContentHash, TrialId};
 use jiff::Timestamp;
 use projections::{
-    ChangeKind, DocumentChange, DocumentChanges, DocumentNow, DocumentState, DocumentThen, FiguresNow, OPEN, Row,
-    Series, TrialContent, Views, stamp_of,
+    ChangeKind, ContentNow, DocumentChange, DocumentChanges, DocumentNow, DocumentState, DocumentThen, FiguresNow,
+    OPEN, Row, Series, TrialContent, Views, stamp_of,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -68,6 +68,14 @@ fn rows_are_as_the_oracle_says(rows: &MemoryViews, world: &World) {
     let used: BTreeMap<_, _> =
         contents.iter().map(|row| ((row.trial.clone(), row.content.clone()), row.documents)).collect();
     assert_eq!((used.len(), &used), (contents.len(), &uses));
+    for now in rows.rows::<ContentNow>() {
+        assert!(now.uses.iter().all(|known| known.documents > 0), "{now:?}");
+        assert!(
+            now.since.keys().eq(contents.iter().filter(|row| row.content == now.content).map(|row| row.trial.as_str()))
+        );
+    }
+    assert!(rows.rows::<DocumentThen>().iter().all(|DocumentThen(state)| state.from < state.to));
+    assert!(rows.rows::<TrialContent>().iter().all(|row| row.from < row.to));
     for row in &contents {
         let result = world.results.get(&row.content);
         let known = row.result.as_ref().map(|known| (known.measures.clone(), known.findings.iter().copied().collect()));

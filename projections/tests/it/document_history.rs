@@ -40,10 +40,13 @@ pub enum Op {
 
 fn any_op() -> impl Strategy<Value = Op> {
     let document = 0..5_u8;
-    let codes = (option::weighted(0.8, 0..2_u8), option::weighted(0.8, 0..2_u8), option::weighted(0.5, 0..2_u8));
-    let seen = (option::weighted(0.8, 0..2_u8), codes, 0..4_u8, any::<bool>()).prop_map(
-        |(trial, (kind, site, status), file, uploaded)| Seen { trial, codes: [kind, site, status], file, uploaded },
-    );
+    // Often the same place, so that documents of one content share it.
+    let codes = prop_oneof![
+        Just([Some(0); 3]),
+        [option::weighted(0.8, 0..2_u8), option::weighted(0.8, 0..2_u8), option::weighted(0.5, 0..2_u8)],
+    ];
+    let seen = (option::weighted(0.8, 0..2_u8), codes, 0..4_u8, any::<bool>())
+        .prop_map(|(trial, codes, file, uploaded)| Seen { trial, codes, file, uploaded });
     prop_oneof![
         8 => (document.clone(), seen).prop_map(|(document, seen)| Op::See { document, seen }),
         2 => document.clone().prop_map(|document| Op::Remove { document }),

@@ -17,6 +17,9 @@ use proptest::prelude::*;
 
 use crate::world::{BEGIN, Following, Log, Streams, at, close};
 
+/// The first closing.
+const FIRST: &str = "2026-11-30T06:00:00Z";
+
 /// How far the scheduler comes before it stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Until {
@@ -28,13 +31,37 @@ pub enum Until {
 /// One thing that may happen; what is refused, does not.
 #[derive(Clone, Debug)]
 pub enum Op {
-    Start { user: u8, schedule: u8 },
-    Reschedule { user: u8, schedule: u8 },
-    Pause { user: u8, weekly: bool },
-    Resume { user: u8, weekly: bool },
-    End { user: u8, weekly: bool },
-    Close { closings: u8 },
-    Serve { slot: u8, until: Until },
+    Start {
+        user: u8,
+        schedule: u8,
+    },
+    Reschedule {
+        user: u8,
+        schedule: u8,
+    },
+    Pause {
+        user: u8,
+        weekly: bool,
+    },
+    Resume {
+        user: u8,
+        weekly: bool,
+    },
+    End {
+        user: u8,
+        weekly: bool,
+    },
+    /// The clock goes on, and nobody closes anything yet.
+    Lag {
+        hours: i64,
+    },
+    Close {
+        closings: u8,
+    },
+    Serve {
+        slot: u8,
+        until: Until,
+    },
 }
 
 pub fn any_history() -> impl Strategy<Value = Vec<Op>> {
@@ -46,6 +73,7 @@ pub fn any_history() -> impl Strategy<Value = Vec<Op>> {
         2 => (0..3_u8, any::<bool>()).prop_map(|(user, weekly)| Op::Resume { user, weekly }),
         1 => (0..3_u8, any::<bool>()).prop_map(|(user, weekly)| Op::End { user, weekly }),
         6 => (1..12_u8).prop_map(|closings| Op::Close { closings }),
+        1 => (1..30_i64).prop_map(|hours| Op::Lag { hours }),
         5 => (0..5_u8, until).prop_map(|(slot, until)| Op::Serve { slot, until }),
     ];
     vec(op, 1..50)
@@ -146,6 +174,9 @@ impl History {
                 let command = subscription::Command::End { by: EndedBy::Subscriber };
                 self.send(&subscription(*user, cadence(*weekly)), command);
             }
+            // Before the first closing there is no other clock than that of who asks.
+            Op::Lag { hours } if !self.closings.is_empty() => self.now += SignedDuration::from_hours(*hours),
+            Op::Lag { .. } => {}
             Op::Close { closings } => (0..*closings).for_each(|_| self.close()),
             Op::Serve { slot, until } => {
                 let due = self.due_slots().await;
@@ -182,12 +213,11 @@ impl History {
     }
 
     fn close(&mut self) {
-        let next = domain::clock::quarter_hour_after(self.now);
         // 06:00, 09:00 …: every due is closed, and times at which nothing is due too.
-        let wait = (-next.as_second()).rem_euclid(3 * 3600);
-        self.now = next + SignedDuration::from_secs(wait);
-        close(&self.log, self.now);
-        self.closings.push((self.now, self.active()));
+        let instant = self.closings.last().map_or_else(|| at(FIRST), |(last, _)| *last + SignedDuration::from_hours(3));
+        self.now = self.now.max(instant);
+        close(&self.log, instant);
+        self.closings.push((instant, self.active()));
     }
 
     /// The slots that the scheduler sees due.

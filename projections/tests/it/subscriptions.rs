@@ -5,7 +5,7 @@ use domain::id::Id;
 use domain::schedule::Cadence;
 use domain::subscription::{Status, Subscription};
 use jiff::Timestamp;
-use projections::{SlotNow, SubscriptionNow, Subscriptions, stamp_of};
+use projections::{Served, SlotNow, SubscriptionNow, Subscriptions, stamp_of};
 use proptest::prelude::*;
 
 use crate::subscription_history::{History, Op, Until, any_history, served_at, subscription};
@@ -38,7 +38,8 @@ async fn no_due_is_skipped(history: &History) {
     for row in history.view.rows.rows::<SlotNow>() {
         assert_eq!(row.active, active.get(&row.slot).map_or(0, |served| served.len() as u64));
         if row.active > 0 {
-            let next = row.slot.schedule.next_after(history.now);
+            let closed = history.closings.last().map_or(history.now, |(closed, _)| *closed);
+            let next = row.slot.schedule.next_after(closed);
             assert!(row.due.is_some_and(|due| due <= stamp_of(next)), "{row:?} sleeps past {next}");
         }
         assert!(row.open.is_none() || history.open.contains_key(&row.slot));
@@ -76,6 +77,7 @@ proptest! {
             for (slot, due) in wanted(&history) {
                 assert!(history.handled.contains(&(slot.clone(), due)), "{due} of {slot:?}");
             }
+            assert!(history.view.rows.rows::<Served>().iter().all(|served| served.from < served.to));
             let slots: Vec<SlotNow> = history.view.rows.rows();
             for (closing, active) in &history.closings {
                 for row in &slots {

@@ -125,6 +125,13 @@ pub enum LogFormat {
 }
 
 impl Settings {
+    /// Port 0 lets the system choose a port; then links name the one it chose.
+    pub fn reached_at(&mut self, address: SocketAddr) {
+        if self.listen.port() == 0 {
+            self.base_url = self.base_url.replace(&self.listen.to_string(), &address.to_string());
+        }
+    }
+
     /// Checks what was written.
     pub(super) fn check(config: Config, layers: &Layers) -> Result<Self, Vec<Problem>> {
         let mut check = Check { layers, problems: Vec::new() };

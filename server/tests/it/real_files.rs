@@ -126,7 +126,8 @@ async fn files_that_nobody_here_made_become_a_report_that_other_programs_accept(
     tables_count_as_with_python(&tables, &analysed).await;
 
     world.until("2026-11-23T08:00[Europe/Berlin]").await;
-    let (pdf, mail) = the_mail(&world, &server, stored.len()).await;
+    let scratch = tempfile::tempdir().unwrap();
+    let (pdf, mail) = the_mail(&world, &server, scratch.path()).await;
     let flagged = analysed.values().filter(|one| one.flagged).count();
     let headline = format!("{} documents added, {flagged} need attention", stored.len());
     assert!(mail.text("text/plain").contains(&headline) && mail.text("text/html").contains(&headline), "{headline}");
@@ -166,7 +167,10 @@ async fn upload(url: &str, kind: &str, site: &str, files: &[PathBuf]) -> Vec<Sto
     assert_eq!(answers.len(), files.len());
     let stored = |answer: &Value| {
         assert_eq!(answer["status"], 201, "{answer}");
-        Stored { file: answer["file"].as_str().unwrap().into(), id: answer["record"]["_id"].as_str().unwrap().to_owned() }
+        Stored {
+            file: answer["file"].as_str().unwrap().into(),
+            id: answer["record"]["_id"].as_str().unwrap().to_owned(),
+        }
     };
     answers.iter().map(stored).collect()
 }
@@ -193,7 +197,7 @@ async fn counted_by_what_they_are(world: &World, analysed: &BTreeMap<PathBuf, An
         let fits = match &one.measures {
             Measures::Image(_) => matches!(extension, "png" | "jpg"),
             Measures::Table(_) => matches!(extension, "csv" | "tsv" | "dat"),
-            Measures::Text(_) => matches!(extension, "dat" | "py" | "pyi" | "txt" | "xml"),
+            Measures::Text(_) => matches!(extension, "csv" | "tsv" | "dat" | "txt" | "xml"),
             Measures::Other(_) => matches!(extension, "gif" | "npy" | "npz" | "tif"),
         };
         assert!(fits, "{} was taken for {:?}", file.display(), one.measures);
@@ -219,7 +223,9 @@ async fn images_measure_as_with_scikit_image(analysed: &BTreeMap<PathBuf, Analys
     let peers: Vec<PeerMeasures> = ask(Path::new(MEASURES), &files).await;
     assert_eq!(peers.len(), MEASURED.len());
     for peer in peers {
-        let Measures::Image(ours) = &analysed[&peer.file].measures else { panic!("{} is no image", peer.file.display()) };
+        let Measures::Image(ours) = &analysed[&peer.file].measures else {
+            panic!("{} is no image", peer.file.display())
+        };
         let wrong = differences(ours, &peer);
         assert!(wrong.is_empty(), "{}: {wrong:?}", peer.file.display());
     }
@@ -253,7 +259,12 @@ async fn tables_count_as_with_python(files: &[PathBuf], analysed: &BTreeMap<Path
     let peers: Vec<PeerTable> = ask(&peer("tables.py"), &files).await;
     assert_eq!(peers.len(), files.len());
     for peer in peers {
-        let Measures::Table(ours) = &analysed[&peer.file].measures else { panic!("{} is no table", peer.file.display()) };
+        let ours = match &analysed[&peer.file].measures {
+            Measures::Table(ours) => ours,
+            // Two of them are columns set with blanks, whatever their names say.
+            Measures::Text(_) if peer.columns == 1 => continue,
+            other => panic!("{} was taken for {other:?}", peer.file.display()),
+        };
         // Whether the first record is a header is ours to judge; the records are not.
         let records = ours.rows + u64::from(ours.header);
         assert_eq!((records, ours.columns), (peer.rows + 1, peer.columns), "{}", peer.file.display());
@@ -261,22 +272,21 @@ async fn tables_count_as_with_python(files: &[PathBuf], analysed: &BTreeMap<Path
 }
 
 /// The one mail that arrived, read by another program, and its PDF.
-async fn the_mail(world: &World, server: &MailServer, documents: usize) -> (PathBuf, PeerMail) {
+async fn the_mail(world: &World, server: &MailServer, folder: &Path) -> (PathBuf, PeerMail) {
     let mut mails = server.mails();
     assert_eq!(mails.len(), 1, "one subscriber, one due time");
     let (from, to, message) = mails.remove(0);
     assert!(from.starts_with("bounce+") && from.ends_with("@trialbrief.example"), "{from}");
     assert_eq!(to, "chi@example.org");
 
-    let folder = world.outbox();
-    std::fs::create_dir_all(&folder).unwrap();
     let (file, pdf) = (folder.join("message"), folder.join("report.pdf"));
     std::fs::write(&file, message).unwrap();
     let mail: PeerMail = ask(&peer("read_mail.py"), &[&file, &pdf]).await.remove(0);
     assert_eq!(mail.defects, [""; 0]);
-    let parts: Vec<(&str, Option<&str>)> = mail.parts.iter().map(|part| (&*part.r#type, part.name.as_deref())).collect();
+    let parts: Vec<(&str, Option<&str>)> =
+        mail.parts.iter().map(|part| (&*part.r#type, part.name.as_deref())).collect();
     let name = format!("{TRIAL}_2026-11-16_2026-11-22.pdf");
-    assert_eq!(parts, [("text/plain", None), ("text/html", None), ("application/pdf", Some(&name))]);
+    assert_eq!(parts, [("text/plain", None), ("text/html", None), ("application/pdf", Some(name.as_str()))]);
 
     assert_eq!(mail.header("To"), "Chiara Nowak <chi@example.org>");
     let subject = mail.header("Subject");
@@ -287,7 +297,6 @@ async fn the_mail(world: &World, server: &MailServer, documents: usize) -> (Path
     let unsubscribe = mail.header("List-Unsubscribe").trim_matches(['<', '>']);
     assert!(unsubscribe.starts_with("http://127.0.0.1:8080/unsubscribe/"), "{unsubscribe}");
     assert!(mail.text("text/plain").contains(unsubscribe) && mail.text("text/html").contains(unsubscribe));
-    assert!(mail.text("text/plain").contains(&documents.to_string()));
 
     let reports = world.get("chi", &format!("/api/reports?trial={TRIAL}")).await.expect(200).json();
     let id = reports["items"][0]["id"].as_str().unwrap();

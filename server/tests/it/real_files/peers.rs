@@ -23,15 +23,18 @@ pub fn peer(name: &str) -> PathBuf {
 /// What `scripts/test` installs and names; without it these tests cannot say anything.
 pub fn named(variable: &str) -> PathBuf {
     let value = std::env::var_os(variable);
-    value.unwrap_or_else(|| panic!("{variable} is not set: run scripts/test, which installs the peers and names them")).into()
+    value
+        .unwrap_or_else(|| panic!("{variable} is not set: run scripts/test, which installs the peers and names them"))
+        .into()
 }
 
-/// The files of a folder, in order of their names, without those below it.
+/// The files of a folder, in order of their names, without those below it and without Python's own.
 pub fn files_in(folder: &Path, largest_bytes: u64) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     let fits = |entry: &std::fs::DirEntry| {
         let metadata = entry.metadata().unwrap();
-        metadata.is_file() && metadata.len() <= largest_bytes
+        let is_source = entry.path().extension().is_some_and(|extension| extension == "py" || extension == "pyi");
+        metadata.is_file() && metadata.len() <= largest_bytes && !is_source
     };
     let mut files: Vec<PathBuf> = entries.filter(fits).map(|entry| entry.path()).collect();
     files.sort();
