@@ -61,7 +61,8 @@ pub(crate) fn misfit<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>
     let message = error.inner().to_string();
     let message = message.split(" at line ").next().unwrap_or(&message);
     let outer = error.path().to_string();
-    let outer = if outer == "." { "" } else { outer.as_str() };
+    // "." is the whole input; "?" stands where the input ends before it names a field.
+    let outer = outer.trim_end_matches('?').trim_end_matches('.');
     let field = match named_first(message) {
         Some(inner) if outer.is_empty() => inner.to_owned(),
         // The path ends with the field already where it is the field that is unknown.

@@ -10,11 +10,12 @@ use domain::id::{Id, derive};
 use domain::occurrence::{CHUNK, Command, Occurrence};
 use domain::period::Period;
 use domain::report::{self, Report, Scheduled};
+use domain::schedule::Schedule;
 use domain::subscription::Subscription;
 use http::Access;
 use jiff::Timestamp;
 use ports::{Find, Position, Result, Step, Worker};
-use projections::{ReportNow, Served, SlotNow, SubscriptionNow, Views, stamp_of};
+use projections::{ReportNow, Served, SlotNow, Stamp, SubscriptionNow, Views, stamp_of};
 
 use crate::{caused_by, into_port_error};
 
@@ -94,11 +95,9 @@ impl Scheduler {
     /// One occurrence of a slot, from where it stands to its end. False where nothing was left to append.
     async fn occur(&self, row: &SlotNow, closed: Timestamp, genesis: Timestamp) -> Result<bool> {
         let (slot, Some(first)) = (&row.slot, row.due()) else { return Ok(false) };
-        // A period that ends before observation began has nothing to tell.
-        let is_observed = |due: &Timestamp| Period::end(&slot.schedule, *due) >= genesis;
         let mut dues: Vec<Timestamp> = std::iter::once(first)
             .chain(slot.schedule.due_between(first, closed))
-            .filter(is_observed)
+            .filter(|due| is_observed(&slot.schedule, *due, genesis))
             .collect();
         let due = match row.open {
             Some(open) => open,
@@ -111,19 +110,19 @@ impl Scheduler {
         let id = Occurrence::id(slot, due);
         let mut appended = self.send(&id, &["open"], Command::Open { slot: slot.clone(), due, joined }).await?;
         if self.access.is_open(&slot.trial).await? {
-            self.list(&id, slot, due).await?;
+            self.list(&id, slot, due, genesis).await?;
         }
         appended |= self.send(&id, &["close"], Command::Close).await?;
         Ok(appended)
     }
 
     /// Names the recipients, from behind the last one named.
-    async fn list(&self, id: &Id<Occurrence>, slot: &Slot, due: Timestamp) -> Result<()> {
+    async fn list(&self, id: &Id<Occurrence>, slot: &Slot, due: Timestamp, genesis: Timestamp) -> Result<()> {
         let last = match self.access.state(id).await? {
             Occurrence::Open { last, .. } => last,
             Occurrence::Unknown | Occurrence::Closed => return Ok(()),
         };
-        for (from, (period, mut subscriptions)) in self.recipients(slot, due).await? {
+        for (from, (period, mut subscriptions)) in self.recipients(slot, due, genesis).await? {
             if let Some((last_from, last_subscription)) = &last {
                 subscriptions.retain(|subscription| (&from, subscription) > (last_from, last_subscription));
             }
@@ -141,8 +140,9 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Those active in the slot at the due closing, each with a period that starts where their last listed one ended.
-    async fn recipients(&self, slot: &Slot, due: Timestamp) -> Result<Recipients> {
+    /// Those active in the slot at the due closing, each with a period that starts where their last listed one ended. A first
+    /// report begins with the regular period of their first due, though that one was missed and is joined into this.
+    async fn recipients(&self, slot: &Slot, due: Timestamp, genesis: Timestamp) -> Result<Recipients> {
         let (mut recipients, mut after) = (Recipients::new(), None);
         let cut = stamp_of(due);
         loop {
@@ -153,10 +153,13 @@ impl Scheduler {
             for served in page.into_iter().filter(|served| served.from < cut) {
                 let row: Option<SubscriptionNow> = self.views.get(served.subscription.as_str()).await?;
                 let covered_to = row.and_then(|row| row.covered_to);
-                let period = match covered_to {
-                    Some(from) => Period::since(from, &slot.schedule, due),
-                    None => Period::regular(&slot.schedule, due),
+                let from = match covered_to {
+                    Some(from) => Some(from),
+                    None => first_due(&slot.schedule, served.from, due, genesis)
+                        .and_then(|first| Period::regular(&slot.schedule, first))
+                        .map(|first| first.from()),
                 };
+                let period = from.and_then(|from| Period::since(from, &slot.schedule, due));
                 if let Some(period) = period {
                     recipients.entry(period.from()).or_insert_with(|| (period, Vec::new())).1.push(served.subscription);
                 }
@@ -168,6 +171,17 @@ impl Scheduler {
         }
         Ok(recipients)
     }
+}
+
+/// A period that ends before observation began has nothing to tell.
+fn is_observed(schedule: &Schedule, due: Timestamp, genesis: Timestamp) -> bool {
+    Period::end(schedule, due) >= genesis
+}
+
+/// The first due that tells something to who is served from a moment on, up to the present one.
+fn first_due(schedule: &Schedule, since: Stamp, due: Timestamp, genesis: Timestamp) -> Option<Timestamp> {
+    let since = Timestamp::from_microsecond(since).ok()?;
+    schedule.due_between(since, due).find(|due| is_observed(schedule, *due, genesis))
 }
 
 #[async_trait]

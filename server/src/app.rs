@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::{Extension, Router};
 use commands::Commands;
-use http::SignIn;
+use http::{ProblemDocument, SignIn};
 use http::sign_in::development::Development;
 use jiff::{SignedDuration, Timestamp};
 use ports::{Clock, Error, Ports, Step, Worker};
@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use utoipa::openapi::OpenApi;
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::config::Settings;
 use crate::health::Health;
@@ -191,6 +192,9 @@ fn routes(commands: Commands, queries: Queries, sign_in: &Development) -> (Route
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some("Documents of clinical trials, and a weekly report about them."))
         .build();
+    // Every route refers to it; none owns it.
+    let schemas = &mut api.components.get_or_insert_default().schemas;
+    schemas.insert(ProblemDocument::name().into_owned(), ProblemDocument::schema());
     (router, api)
 }
 

@@ -120,6 +120,8 @@ pub struct History {
     pub log: Arc<Log>,
     pub view: Following,
     pub subscriptions: Streams<Subscription>,
+    /// Who was active in which slot from an instant on.
+    states: BTreeMap<Timestamp, Active>,
     occurrences: Streams<Occurrence>,
     /// Each closing, and who was active in which slot at it.
     pub closings: Vec<(Timestamp, Active)>,
@@ -139,6 +141,7 @@ impl Default for History {
             view: Following::new(Subscriptions, &log),
             log,
             subscriptions: Streams::default(),
+            states: BTreeMap::new(),
             occurrences: Streams::default(),
             closings: Vec::new(),
             covered_to: BTreeMap::new(),
@@ -174,9 +177,7 @@ impl History {
                 let command = subscription::Command::End { by: EndedBy::Subscriber };
                 self.send(&subscription(*user, cadence(*weekly)), command);
             }
-            // Before the first closing there is no other clock than that of who asks.
-            Op::Lag { hours } if !self.closings.is_empty() => self.now += SignedDuration::from_hours(*hours),
-            Op::Lag { .. } => {}
+            Op::Lag { hours } => self.now += SignedDuration::from_hours(*hours),
             Op::Close { closings } => (0..*closings).for_each(|_| self.close()),
             Op::Serve { slot, until } => {
                 let due = self.due_slots().await;
@@ -199,6 +200,7 @@ impl History {
                 | subscription::Event::SubscriptionEnded { .. } => {}
             }
         }
+        self.states.insert(self.now, self.active());
     }
 
     /// Who is active in which slot.
@@ -217,7 +219,9 @@ impl History {
         let instant = self.closings.last().map_or_else(|| at(FIRST), |(last, _)| *last + SignedDuration::from_hours(3));
         self.now = self.now.max(instant);
         close(&self.log, instant);
-        self.closings.push((instant, self.active()));
+        // As it was at that instant, however late it is closed.
+        let then = self.states.range(..=instant).next_back().map(|(_, active)| active.clone());
+        self.closings.push((instant, then.unwrap_or_default()));
     }
 
     /// The slots that the scheduler sees due.

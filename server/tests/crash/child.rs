@@ -5,13 +5,14 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use jiff::Timestamp;
-use ports::{Accepted, Clock, Mail, Mailer, NotSent, Person, Ports};
+use ports::{Accepted, Clock, EventLog, Expected, Mail, Mailer, NewEvent, NotSent, Person, Ports, Position, StoredEvent};
 use tower::ServiceExt;
 use trialbrief::app::{self, App};
 use trialbrief::wire::{self, Urls};
@@ -21,12 +22,13 @@ use crate::world;
 
 /// Where the child finds its folder, if it is one.
 pub const CHILD: &str = "TRIALBRIEF_TEST_CRASHING_CHILD";
-/// After how many mails the child waits to be killed, before it has recorded the last.
-pub const HANG_AFTER: &str = "TRIALBRIEF_TEST_HANG_AFTER";
+/// Behind which write the child hangs, so that it is killed right there: "append 7" or "mail 2", counted in one life.
+pub const HANG: &str = "TRIALBRIEF_TEST_HANG";
 
 /// The lines by which the child tells how far it is.
 pub const STARTED: &str = "started";
-pub const MAILED: &str = "mailed";
+pub const HANGS: &str = "hangs";
+pub const APPENDS: &str = " appends in this life";
 pub const DONE: &str = "done";
 
 /// Every mail that was handed over, by its delivery: one line for each time.
@@ -64,23 +66,60 @@ impl Progress {
     }
 }
 
-/// Notes each mail before it goes, and where asked hangs between the server's acceptance and our record.
-struct Noted {
-    mailer: Arc<dyn Mailer>,
-    journal: PathBuf,
-    hang_after: Option<usize>,
+/// Counts writes that are durable, and hangs behind one of them.
+struct Gate {
+    passed: AtomicUsize,
+    hang_behind: Option<usize>,
+}
+
+impl Gate {
+    fn new(what: &str) -> Self {
+        let hang = std::env::var(HANG).unwrap_or_default();
+        let hang_behind = hang.strip_prefix(what).map(|count| count.trim().parse().unwrap());
+        Self { passed: AtomicUsize::new(0), hang_behind }
+    }
+
+    async fn pass(&self) {
+        let passed = self.passed.fetch_add(1, Ordering::SeqCst) + 1;
+        if self.hang_behind == Some(passed) {
+            tell(HANGS);
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+struct GatedLog {
+    log: Arc<dyn EventLog>,
+    gate: Arc<Gate>,
 }
 
 #[async_trait]
-impl Mailer for Noted {
+impl EventLog for GatedLog {
+    async fn append(&self, stream: &str, expected: Expected, events: &[NewEvent]) -> ports::Result<Position> {
+        let position = self.log.append(stream, expected, events).await?;
+        self.gate.pass().await;
+        Ok(position)
+    }
+
+    async fn read(&self, stream: &str, from: u64) -> ports::Result<Vec<StoredEvent>> {
+        self.log.read(stream, from).await
+    }
+}
+
+/// Notes each mail before it goes.
+struct GatedMailer {
+    mailer: Arc<dyn Mailer>,
+    journal: PathBuf,
+    gate: Gate,
+}
+
+#[async_trait]
+impl Mailer for GatedMailer {
     async fn send(&self, mail: &Mail) -> Result<Accepted, NotSent> {
         let mut journal = OpenOptions::new().create(true).append(true).open(&self.journal).unwrap();
         journal.write_all(format!("{}\n", mail.id).as_bytes()).unwrap();
         let sent = self.mailer.send(mail).await;
-        if self.hang_after == Some(fs::read_to_string(&self.journal).unwrap().lines().count()) {
-            tell(MAILED);
-            std::future::pending::<()>().await;
-        }
+        self.gate.pass().await;
         sent
     }
 }
@@ -89,23 +128,27 @@ struct Child {
     folder: PathBuf,
     ports: Ports,
     app: App,
+    appends: Arc<Gate>,
 }
 
 impl Child {
-    async fn open(folder: &Path, at: Timestamp, hang_after: Option<usize>) -> Self {
+    async fn open(folder: &Path, at: Timestamp) -> Self {
         let urls = Urls::embedded(folder.to_str().unwrap());
         let mut ports = wire::connect(&urls, Clock::simulated(at)).unwrap();
         for (user, name) in world::PEOPLE {
             let address = Some(format!("{user}@example.org"));
             ports.directory.save(&Person { user: user.to_owned(), name: name.to_owned(), address, active: true }).await.unwrap();
         }
-        ports.mailer = Arc::new(Noted { mailer: ports.mailer, journal: journal(folder), hang_after });
+        let appends = Arc::new(Gate::new("append"));
+        ports.log = Arc::new(GatedLog { log: ports.log, gate: Arc::clone(&appends) });
+        let mails = Gate::new("mail");
         let mut settings = world::settings(urls.outbox());
         // One at a time, so that where it hangs one delivery is in the air.
-        settings.mail.together = if hang_after.is_some() { 1 } else { settings.mail.together };
+        settings.mail.together = if mails.hang_behind.is_some() { 1 } else { settings.mail.together };
+        ports.mailer = Arc::new(GatedMailer { mailer: ports.mailer, journal: journal(folder), gate: mails });
         app::catch_up(&ports).await.unwrap();
         let app = app::build(&ports, &settings);
-        Self { folder: folder.to_owned(), ports, app }
+        Self { folder: folder.to_owned(), ports, app, appends }
     }
 
     /// Lets the time pass to an instant, and tells each instant that it lives through.
@@ -148,10 +191,10 @@ impl Child {
 }
 
 /// Goes on with the script from where it stands, to its end.
-pub async fn live(folder: &Path, hang_after: Option<usize>) {
+pub async fn live(folder: &Path) {
     tell(STARTED);
     let progress = Progress::read(folder);
-    let mut child = Child::open(folder, progress.at, hang_after).await;
+    let mut child = Child::open(folder, progress.at).await;
     for (step, moment) in script().iter().enumerate().skip(progress.step) {
         child.until(step, moment.at).await;
         tell(&format!("{step} acts"));
@@ -161,5 +204,6 @@ pub async fn live(folder: &Path, hang_after: Option<usize>) {
         ports::settle(&mut child.app.workers, moment.at).await.unwrap();
         Progress { step: step + 1, at: moment.at }.save(folder);
     }
+    tell(&format!("{}{APPENDS}", child.appends.passed.load(Ordering::SeqCst)));
     tell(DONE);
 }

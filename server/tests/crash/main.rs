@@ -10,6 +10,7 @@ mod script;
 mod world;
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -24,25 +25,26 @@ use tempfile::TempDir;
 use trialbrief::wire::Urls;
 
 /// Runs that are killed.
-const RUNS: usize = 50;
+const RUNS: usize = 60;
 /// Runs at once.
 const TOGETHER: usize = 2;
 /// The moments of the kills follow from it.
-const SEED: u64 = 777;
+const SEED: u64 = 4242;
 
 /// Does nothing, unless it was started by a test below.
 #[tokio::test]
 async fn child_that_lives_until_it_is_killed() {
     let Ok(folder) = std::env::var(child::CHILD) else { return };
-    let hang_after = std::env::var(child::HANG_AFTER).ok().map(|mails| mails.parse().unwrap());
-    child::live(Path::new(&folder), hang_after).await;
+    child::live(Path::new(&folder)).await;
 }
 
-/// A line of the child, and how long after it the child is killed.
+/// When the child is killed.
 #[derive(Clone, Debug)]
-struct Kill {
-    after: String,
-    wait: Duration,
+enum Kill {
+    /// So long after it told this line.
+    After(String, Duration),
+    /// Right behind a write, such as "append 7": before anything else can follow from it.
+    Behind(String),
 }
 
 /// A folder with the collection as it was before Trialbrief.
@@ -66,26 +68,31 @@ async fn folder() -> TempDir {
 }
 
 /// Starts the child and reads what it tells, up to its end or the kill. Answers whether it was killed.
-fn run(folder: &Path, kill: Option<&Kill>, hang_after: Option<usize>, mut heard: impl FnMut(&str)) -> bool {
+fn run(folder: &Path, kill: Option<&Kill>, mut heard: impl FnMut(&str)) -> bool {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child_that_lives_until_it_is_killed", "--nocapture"]).env(child::CHILD, folder);
-    if let Some(mails) = hang_after {
-        command.env(child::HANG_AFTER, mails.to_string());
-    }
+    let (last_line, wait) = match kill {
+        None => (None, Duration::ZERO),
+        Some(Kill::After(line, wait)) => (Some(line.as_str()), *wait),
+        Some(Kill::Behind(write)) => {
+            command.env(child::HANG, write);
+            (Some(child::HANGS), Duration::ZERO)
+        }
+    };
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let (mut lines, mut done) = (BufReader::new(child.stdout.take().unwrap()).lines(), false);
-    for line in &mut lines {
+    let (lines, mut done) = (BufReader::new(child.stdout.take().unwrap()).lines(), false);
+    for line in lines {
         let line = line.unwrap();
         heard(&line);
         done |= line == child::DONE;
-        if kill.is_some_and(|kill| kill.after == line) {
-            // This is the random moment itself; nothing waits for anything here.
-            thread::sleep(kill.unwrap().wait);
+        if last_line == Some(line.as_str()) {
+            // The random moment itself; nothing relies on what happens within it.
+            thread::sleep(wait);
             child.kill().unwrap();
         }
     }
     let status = child.wait().unwrap();
-    assert!(done || kill.is_some() && !status.success(), "the child ended by itself: {status}");
+    assert!(done || kill.is_some() && status.signal() == Some(9), "the child ended by itself: {status}");
     !status.success()
 }
 
@@ -94,53 +101,57 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// The lines of a run that is left alone, each with the time at which it came.
-fn measure(folder: &Path) -> Vec<(String, Duration)> {
-    let (began, mut lines) = (now(), Vec::new());
-    run(folder, None, None, |line| lines.push((line.to_owned(), began.elapsed())));
-    let ours = |(line, _): &(String, Duration)| line == child::STARTED || line.contains(" at ") || line.ends_with(" acts");
-    let end = lines.last().unwrap().1;
-    lines.retain(ours);
-    lines.push((child::DONE.to_owned(), end));
-    lines
+/// How a run goes that is left alone.
+struct Course {
+    /// The lines that each run has, and when they came.
+    lines: Vec<(String, Duration)>,
+    /// How often something was appended to the log.
+    appends: u64,
 }
 
-/// A moment in one of equal parts of the run, and for some runs one more, in the second life: at its start, or later.
-fn kills(lines: &[(String, Duration)], part: usize, dice: &mut Dice) -> Vec<Kill> {
-    let end = lines.last().unwrap().1.as_micros() as u64;
-    let moment = end * part as u64 / RUNS as u64 + dice.below(end / RUNS as u64);
-    let _ = moment;
-    let windows: Vec<usize> = (0..lines.len() - 1).filter(|l| lines[l + 1].1 - lines[*l].1 > Duration::from_millis(180)).collect();
-    let w = windows[dice.below(windows.len() as u64) as usize];
-    let len = (lines[w + 1].1 - lines[w].1).as_micros() as u64;
-    let moment = lines[w].1 + Duration::from_micros(dice.below(len));
-    let last = lines.iter().rposition(|(_, at)| *at <= moment).unwrap_or(0);
-    let kill_in = |line: usize, wait| Kill { after: lines[line].0.clone(), wait };
-    let mut kills = vec![kill_in(last, moment.saturating_sub(lines[last].1))];
-    // Between these lines an instant may come that this run has not: only the script's own are sure to.
-    let later: Vec<usize> = (last + 1..lines.len()).filter(|line| lines[*line].0.ends_with(" acts")).collect();
-    match dice.below(4) {
-        0 => kills.push(Kill { after: child::STARTED.to_owned(), wait: Duration::from_micros(dice.below(150_000)) }),
-        1 if !later.is_empty() => {
-            let line = later[dice.below(later.len() as u64) as usize];
-            let length = lines[line + 1].1 - lines[line].1;
-            kills.push(kill_in(line, Duration::from_micros(dice.below(length.as_micros() as u64 + 1))));
-        }
-        _ => {}
+impl Course {
+    fn of(folder: &Path) -> Self {
+        let (began, mut lines, mut appends) = (now(), Vec::new(), 0);
+        run(folder, None, |line| {
+            let is_mark = line == child::STARTED || line.contains(" at ") || line.ends_with(" acts") || line == child::DONE;
+            if is_mark {
+                lines.push((line.to_owned(), began.elapsed()));
+            }
+            appends = line.strip_suffix(child::APPENDS).map_or(appends, |count| count.parse().unwrap());
+        });
+        Self { lines, appends }
     }
-    kills
+
+    fn time(&self) -> Duration {
+        self.lines.last().unwrap().1
+    }
+
+    /// A moment in one of equal parts of the run, by time or by appends; and for every other run one more, early in its next life.
+    fn kills(&self, part: u64, dice: &mut Dice) -> Vec<Kill> {
+        let runs = RUNS as u64;
+        let mut within = |whole: u64| whole * part / runs + dice.below(whole / runs);
+        let first = if part.is_multiple_of(6) {
+            let moment = Duration::from_micros(within(self.time().as_micros() as u64));
+            let (line, at) = self.lines.iter().rfind(|(_, at)| *at <= moment).unwrap_or(&self.lines[0]);
+            Kill::After(line.clone(), moment.saturating_sub(*at))
+        } else {
+            Kill::Behind(format!("append {}", 1 + within(self.appends)))
+        };
+        let again = (dice.below(2) == 0).then(|| Kill::Behind(format!("append {}", 1 + dice.below(12))));
+        [first].into_iter().chain(again).collect()
+    }
 }
 
 /// Lives through the script with these kills; answers how many of them met the child alive.
 fn live_with(kills: &[Kill], folder: &Path) -> usize {
     let mut met = 0;
     for kill in kills {
-        if !run(folder, Some(kill), None, |_| {}) {
+        if !run(folder, Some(kill), |_| {}) {
             return met;
         }
         met += 1;
     }
-    run(folder, None, None, |_| {});
+    run(folder, None, |_| {});
     met
 }
 
@@ -149,16 +160,13 @@ fn killed_at_any_moment_it_comes_to_the_same_end() {
     let began = now();
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let undisturbed = runtime().block_on(folder());
-    let lines = measure(undisturbed.path());
+    let course = Course::of(undisturbed.path());
     let reference = runtime().block_on(Outcome::of(undisturbed.path()));
-    println!("DBG outcome {:?}", began.elapsed());
-    for (l,t) in &lines { println!("DBG {t:?} {l}"); }
     reference.assert_rich();
-    if std::env::var("DBG").is_ok() { return; }
     assert_eq!(reference.unknown(), [] as [&String; 0]);
 
     let mut dice = Dice(SEED);
-    let plans: Vec<Vec<Kill>> = (0..RUNS).map(|part| kills(&lines, part, &mut dice)).collect();
+    let plans: Vec<Vec<Kill>> = (0..RUNS as u64).map(|part| course.kills(part, &mut dice)).collect();
     let (plans, reference) = (&plans, &reference);
     let (mut met, mut unknown) = (0, 0);
     thread::scope(|scope| {
@@ -184,7 +192,10 @@ fn killed_at_any_moment_it_comes_to_the_same_end() {
         }
     });
     let planned: usize = plans.iter().map(Vec::len).sum();
-    println!("{met} of {planned} kills in {RUNS} runs of {:?}, {unknown} deliveries unknown, {:?} in all", lines.last().unwrap().1, began.elapsed());
+    println!(
+        "{met} of {planned} kills in {RUNS} runs of {:?} and {} appends, {unknown} deliveries unknown, {:?} in all",
+        course.time(), course.appends, began.elapsed()
+    );
     assert!(met >= RUNS, "{met} of {planned} kills met the program alive");
 }
 
@@ -192,11 +203,10 @@ fn killed_at_any_moment_it_comes_to_the_same_end() {
 fn killed_between_the_mail_and_its_record_the_delivery_is_unknown_and_never_repeated() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let folder = runtime().block_on(folder());
-    let kill = Kill { after: child::MAILED.to_owned(), wait: Duration::ZERO };
-    assert!(run(folder.path(), Some(&kill), Some(2), |_| {}));
+    assert!(run(folder.path(), Some(&Kill::Behind("mail 2".to_owned())), |_| {}));
     let in_the_air = std::fs::read_to_string(child::journal(folder.path())).unwrap().lines().nth(1).unwrap().to_owned();
     assert!(folder.path().join(format!("outbox/{in_the_air}.eml")).exists(), "the mail went");
-    run(folder.path(), None, None, |_| {});
+    run(folder.path(), None, |_| {});
 
     let outcome = runtime().block_on(Outcome::of(folder.path()));
     assert_eq!(outcome.unknown(), [&in_the_air]);

@@ -77,8 +77,12 @@ async fn who_left_or_has_no_address_gets_no_mail_and_that_is_recorded() {
 async fn tell(world: &World, command: Command) {
     let trial = TrialId::parse("trial", TRIAL).unwrap();
     let command_id = uuid::Uuid::new_v4();
-    let cause = Cause { actor: "ada".to_owned(), command: command_id, correlation: command_id, causation: None, request: None };
-    Sender::new(world.ports.log.clone(), world.ports.clock.clone()).send(&Trial::id(&trial), &cause, command).await.unwrap();
+    let cause =
+        Cause { actor: "ada".to_owned(), command: command_id, correlation: command_id, causation: None, request: None };
+    Sender::new(world.ports.log.clone(), world.ports.clock.clone())
+        .send(&Trial::id(&trial), &cause, command)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -121,7 +125,8 @@ async fn a_stranger_finds_nothing_of_a_trial() {
     let report = world.reports(TRIAL).await.pop().unwrap()["id"].as_str().unwrap().to_owned();
     let documents = world.get("ben", "/api/documents?trial=ACME-101").await.expect(200).json();
     let document = documents["items"][0]["_id"].as_str().unwrap().to_owned();
-    let subscription = world.get("chi", "/api/subscriptions").await.expect(200).json()["items"][0]["id"].as_str().unwrap().to_owned();
+    let subscription =
+        world.get("chi", "/api/subscriptions").await.expect(200).json()["items"][0]["id"].as_str().unwrap().to_owned();
     let events = world.log().await.len();
 
     let readings = [
@@ -217,5 +222,9 @@ async fn each_role_may_do_what_it_may_and_no_more() {
     }
     world.settle().await;
     let seen = world.get("ada", "/api/people/chi").await.expect(200).json();
-    assert_eq!((&seen["name"], &seen["address"]), (&json!("Chiara Nowak"), &Value::Null), "names of others, no address");
+    assert_eq!(
+        (&seen["name"], &seen["address"]),
+        (&json!("Chiara Nowak"), &Value::Null),
+        "names of others, no address"
+    );
 }

@@ -52,7 +52,8 @@ async fn an_inspector_replays_what_happened_in_order_and_who_did_it() {
 
     let told = |event: &Value| (event["stream"].as_str().unwrap().to_owned(), event["revision"].as_u64().unwrap());
     let log = world.log().await;
-    let of_the_trial = log.iter().filter(|stored| !stored.stream.starts_with("clock-") && !stored.stream.starts_with("content-"));
+    let of_the_trial =
+        log.iter().filter(|stored| !stored.stream.starts_with("clock-") && !stored.stream.starts_with("content-"));
     let expected: Vec<_> = of_the_trial.map(|stored| (stored.stream.clone(), stored.revision)).collect();
     assert_eq!(events.iter().map(told).collect::<Vec<_>>(), expected, "all of the trial, in the order of the log");
 
@@ -202,12 +203,19 @@ async fn the_program_says_how_it_is() {
     let get = async |path: &str| world.ask(Request::get(path).body(Body::empty()).unwrap()).await;
     assert_eq!(get("/healthz").await.expect(200).body, b"alive\n");
     assert_eq!(get("/readyz").await.expect(200).json()["ready"], true);
-    assert_eq!(get("/version").await.expect(200).json(), json!({"name": "trialbrief", "version": env!("CARGO_PKG_VERSION")}));
+    assert_eq!(
+        get("/version").await.expect(200).json(),
+        json!({"name": "trialbrief", "version": env!("CARGO_PKG_VERSION")})
+    );
     let metrics = get("/metrics").await.expect(200);
     assert!(metrics.headers["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
     let metrics = String::from_utf8(metrics.body).unwrap();
     let samples = samples(&metrics);
-    assert!(samples.iter().any(|(name, _)| name.contains("route=\"/api/subscriptions\"") && name.contains("status=\"201\"")));
+    assert!(
+        samples
+            .iter()
+            .any(|(name, _)| name.contains("route=\"/api/subscriptions\"") && name.contains("status=\"201\""))
+    );
     assert!(!metrics.contains("ACME-101"), "routes, never what somebody typed");
 }
 
@@ -252,14 +260,19 @@ async fn the_client_is_served_with_its_policy_and_routes_that_are_none_are_probl
     assert!(!html.contains("http://") && !html.contains("https://"), "no other party is asked");
     assert_eq!(ask("GET", "/docs").await.expect(200).headers["content-type"], "text/html; charset=utf-8");
 
-    for (method, path) in [("GET", "/nothing"), ("GET", "/api/nothing"), ("POST", "/"), ("GET", "/../Cargo.toml"), ("GET", "/app")] {
+    for (method, path) in
+        [("GET", "/nothing"), ("GET", "/api/nothing"), ("POST", "/"), ("GET", "/../Cargo.toml"), ("GET", "/app")]
+    {
         let answer = ask(method, path).await;
         assert_eq!(answer.status, 404, "{method} {path}");
         assert_eq!(answer.headers["content-type"], "application/problem+json");
     }
-    for (method, path, allowed) in
-        [("PUT", "/api/subscriptions", "POST"), ("DELETE", "/api/trials", "GET"), ("POST", "/healthz", "GET"), ("PATCH", "/unsubscribe/x", "POST")]
-    {
+    for (method, path, allowed) in [
+        ("PUT", "/api/subscriptions", "POST"),
+        ("DELETE", "/api/trials", "GET"),
+        ("POST", "/healthz", "GET"),
+        ("PATCH", "/unsubscribe/x", "POST"),
+    ] {
         let answer = ask(method, path).await;
         assert_eq!(answer.status, 405, "{method} {path}");
         assert_eq!(answer.headers["content-type"], "application/problem+json");
@@ -276,7 +289,10 @@ async fn the_api_is_documented_as_stored() {
         std::fs::write(path, format!("{}\n", serde_json::to_string_pretty(&served).unwrap())).unwrap();
     }
     let stored: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap_or_default()).unwrap_or_default();
-    assert!(stored == served, "docs/openapi.json differs; if the change is meant, run this test with TRIALBRIEF_BLESS=1");
+    assert!(
+        stored == served,
+        "docs/openapi.json differs; if the change is meant, run this test with TRIALBRIEF_BLESS=1"
+    );
     assert!(served["paths"].as_object().unwrap().len() > 25);
     let text = served.to_string();
     for reference in text.split("\"#/components/schemas/").skip(1) {
@@ -321,7 +337,9 @@ fn a_second_program_on_the_same_data_is_refused_and_the_first_goes_on() {
     assert!(said(&second).contains("is in use by another program"), "{}", said(&second));
 
     let mut connection = TcpStream::connect(&address).unwrap();
-    connection.write_all(format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+    connection
+        .write_all(format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())
+        .unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("alive\n"), "{answer}");
@@ -352,7 +370,9 @@ fn check_config_tells_what_is_in_force_and_no_secret() {
     let config: toml::Table = String::from_utf8(checked.stdout).unwrap().parse().unwrap();
     assert_eq!(config["mail"]["domain"].as_str(), Some("example.org"));
 
-    let wrong = program(&["check-config", "--set", "lisen=127.0.0.1:9000", "--set", "mail.together=0", "--set", url]).output().unwrap();
+    let wrong = program(&["check-config", "--set", "lisen=127.0.0.1:9000", "--set", "mail.together=0", "--set", url])
+        .output()
+        .unwrap();
     let told = said(&wrong);
     assert!(!wrong.status.success());
     for named in ["lisen", "mail.together", "mail.from_address"] {

@@ -28,7 +28,10 @@ async fn keyed(world: &World, path: &str, key: &str) -> Answer {
 /// Cut, whether "so far", and the period, of each report.
 async fn told(world: &World) -> Vec<(bool, Value, Value)> {
     let reports = world.reports(TRIAL).await;
-    reports.iter().map(|report| (report["soFar"] == true, report["period"]["from"].clone(), report["period"]["to"].clone())).collect()
+    reports
+        .iter()
+        .map(|report| (report["soFar"] == true, report["period"]["from"].clone(), report["period"]["to"].clone()))
+        .collect()
 }
 
 fn utc(instant: &str) -> Value {
@@ -46,12 +49,17 @@ async fn a_report_so_far_moves_no_schedule_and_no_figure_of_the_regular_one() {
     let requested = world.send("chi", "POST", &path_of(&subscribed), json!({})).await.expect(202).json();
     world.settle().await;
     assert_eq!(subjects(&world), ["ACME-101: report so far, 16–18 Nov 2026"]);
-    let report = world.get("chi", &format!("/api/reports/{}", requested["report"].as_str().unwrap())).await.expect(200).json();
+    let report =
+        world.get("chi", &format!("/api/reports/{}", requested["report"].as_str().unwrap())).await.expect(200).json();
     assert_eq!((&report["status"], &report["soFar"]), (&json!("rendered"), &json!(true)));
     assert_eq!(report["cut"], utc("2026-11-18T10:07:30[Europe/Berlin]"));
     let deliveries = world.deliveries(&report).await;
     assert_eq!((&deliveries[0]["delivery"], &deliveries[0]["status"]), (&requested["delivery"], &json!("sent")));
-    let now = world.get("chi", &format!("/api/subscriptions/{}", subscribed["id"].as_str().unwrap())).await.expect(200).json();
+    let now = world
+        .get("chi", &format!("/api/subscriptions/{}", subscribed["id"].as_str().unwrap()))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(now["nextDue"], subscribed["nextDue"]);
 
     world.upload("ben", TRIAL, "second.txt", b"second\n".to_vec()).await;
@@ -63,8 +71,13 @@ async fn a_report_so_far_moves_no_schedule_and_no_figure_of_the_regular_one() {
     ];
     assert_eq!(told(&world).await, expected);
     let mails = world.mails();
-    let texts: Vec<_> = mails.iter().map(|mail| MessageParser::default().parse(mail).unwrap().body_text(0).unwrap().into_owned()).collect();
-    assert!(texts.iter().any(|text| text.contains("1 document added") && text.contains("So far: this period is not over.")));
+    let texts: Vec<_> = mails
+        .iter()
+        .map(|mail| MessageParser::default().parse(mail).unwrap().body_text(0).unwrap().into_owned())
+        .collect();
+    assert!(
+        texts.iter().any(|text| text.contains("1 document added") && text.contains("So far: this period is not over."))
+    );
     assert!(texts.iter().any(|text| text.contains("2 documents added") && !text.contains("So far")), "{texts:?}");
 }
 
@@ -113,7 +126,10 @@ async fn the_same_key_is_the_same_mail_whenever_it_comes_again() {
     let repeated = keyed(&world, &pause, "a-pause").await.expect(200).json();
     assert_eq!(repeated["status"], "paused", "a repeat is answered, not refused");
     let reused = keyed(&world, &path.replace("send-now", "resume"), "a-pause").await.expect(422).json();
-    assert_eq!((&reused["field"], reused["type"].as_str().unwrap().ends_with("key-reused")), (&json!("Idempotency-Key"), true));
+    assert_eq!(
+        (&reused["field"], reused["type"].as_str().unwrap().ends_with("key-reused")),
+        (&json!("Idempotency-Key"), true)
+    );
     let status = world.get("chi", path.trim_end_matches("/send-now")).await.expect(200).json()["status"].clone();
     assert_eq!(status, "paused");
 }

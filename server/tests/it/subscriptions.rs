@@ -54,14 +54,17 @@ async fn the_same_wish_is_one_subscription_and_an_ended_one_begins_its_next_term
     for different in [&other, &other_paper] {
         let refused = world.send("chi", "POST", "/api/subscriptions", different.clone()).await.expect(409).json();
         assert_eq!(refused["type"], "https://trialbrief.example/problems/subscription-runs-differently");
-        let sentence = "you are subscribed already, with another schedule; change it with PATCH /api/subscriptions/{id}";
+        let sentence =
+            "you are subscribed already, with another schedule; change it with PATCH /api/subscriptions/{id}";
         assert_eq!(refused["detail"], sentence);
     }
     assert_eq!(revisions(&world, &first_seen).await, 1, "a refusal leaves no event");
 
     let ended = world.send("chi", "DELETE", &path_of(&first_seen), json!({})).await.expect(200).json();
     assert_eq!((&ended["status"], &ended["nextDue"]), (&json!("ended"), &Value::Null));
-    for (command, code) in [("pause", "subscription-ended"), ("resume", "subscription-ended"), ("send-now", "subscription-ended")] {
+    for (command, code) in
+        [("pause", "subscription-ended"), ("resume", "subscription-ended"), ("send-now", "subscription-ended")]
+    {
         let path = format!("{}/{command}", path_of(&first_seen));
         let refused = world.send("chi", "POST", &path, json!({})).await.expect(409).json();
         assert!(refused["type"].as_str().unwrap().ends_with(code), "{command}: {refused}");
@@ -172,7 +175,8 @@ async fn missed_dues_become_one_report_that_covers_all_of_them() {
     world.ports.clock.set(parse("2026-12-01T09:00[Europe/Berlin]"));
     world.settle().await;
 
-    let dues = ["2026-11-16T08:00[Europe/Berlin]", "2026-11-23T08:00[Europe/Berlin]", "2026-11-30T08:00[Europe/Berlin]"];
+    let dues =
+        ["2026-11-16T08:00[Europe/Berlin]", "2026-11-23T08:00[Europe/Berlin]", "2026-11-30T08:00[Europe/Berlin]"];
     let [first, second, newest] = dues.map(parse);
     assert_eq!(last_opened(&world).await, (newest, vec![first, second]));
     let reports = world.reports(TRIAL).await;
@@ -220,7 +224,8 @@ async fn eight_and_seventeen_o_clock_share_one_report() {
     let at: Vec<_> = deliveries.iter().map(|delivery| (delivery["user"].clone(), delivery["at"].clone())).collect();
     assert_eq!(at, [(json!("ben"), json!("2026-11-23T16:00:00Z")), (json!("chi"), json!("2026-11-23T07:00:00Z"))]);
     let mails = world.mails();
-    let pdfs: Vec<_> = mails.iter().map(|mail| parsed(mail).attachments().next().unwrap().contents().to_vec()).collect();
+    let pdfs: Vec<_> =
+        mails.iter().map(|mail| parsed(mail).attachments().next().unwrap().contents().to_vec()).collect();
     let hash = |pdf: &[u8]| domain::id::ContentHash::of(pdf).to_string();
     let of_the_week = pdfs.iter().filter(|pdf| report["sha256"] == hash(pdf)).count();
     assert_eq!(of_the_week, 2, "the same bytes to both");
@@ -303,7 +308,11 @@ async fn the_link_of_a_mail_ends_one_subscription_and_only_when_it_is_posted_to(
     let (cut, longer) = (&token[..token.len() - 1], format!("{token}A"));
     for tampered in [altered.as_str(), cut, longer.as_str(), "x", weekly["id"].as_str().unwrap()] {
         for method in ["GET", "POST"] {
-            assert_eq!(one_click(&world, method, &format!("/unsubscribe/{tampered}")).await, 404, "{method} {tampered}");
+            assert_eq!(
+                one_click(&world, method, &format!("/unsubscribe/{tampered}")).await,
+                404,
+                "{method} {tampered}"
+            );
         }
     }
     assert_eq!(world.log().await.len(), before);
@@ -322,7 +331,8 @@ async fn the_link_of_a_mail_ends_one_subscription_and_only_when_it_is_posted_to(
         assert_eq!(world.get(user, &path_of(other)).await.expect(200).json()["status"], "active");
     }
     world.until("2026-11-30T09:00[Europe/Berlin]").await;
-    let last = world.reports(TRIAL).await.into_iter().find(|r| period_of(r) == berlin("2026-11-23", "2026-11-30")).unwrap();
+    let last =
+        world.reports(TRIAL).await.into_iter().find(|r| period_of(r) == berlin("2026-11-23", "2026-11-30")).unwrap();
     let people: Vec<_> = world.deliveries(&last).await.iter().map(|delivery| delivery["user"].clone()).collect();
     assert_eq!(people, ["ben"], "it took effect before the next due");
 }

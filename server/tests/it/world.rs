@@ -7,9 +7,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
-use jiff::{SignedDuration, Timestamp};
 use futures::TryStreamExt;
-use ports::{Categories, Clock, Fed, Find, Person, Ports, StoredEvent, Worker};
+use jiff::{SignedDuration, Timestamp};
+use ports::{Categories, Clock, Fed, Find, Person, Ports, Step, StoredEvent, Worker};
 use processors::MailerSettings;
 use processors::analysis::Limits;
 use processors::analysis::isolated::Analyser;
@@ -164,7 +164,11 @@ impl World {
         let Ok(entries) = std::fs::read_dir(self.outbox()) else { return Vec::new() };
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         paths.sort();
-        paths.into_iter().filter(|path| path.extension().is_some_and(|e| e == "eml")).map(|path| std::fs::read(path).unwrap()).collect()
+        paths
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|e| e == "eml"))
+            .map(|path| std::fs::read(path).unwrap())
+            .collect()
     }
 
     /// Asks over HTTP.
@@ -270,4 +274,27 @@ pub fn parse(instant: &str) -> Timestamp {
 /// Every Monday at 08:00 in Berlin.
 pub fn mondays() -> Value {
     json!({"cadence": "weekly", "weekday": "monday", "time": "08:00", "zone": "Europe/Berlin"})
+}
+
+/// A document that is in the views, and that nobody has analysed.
+async fn with_open_work() -> World {
+    let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
+    world.open_trial("ACME-101").await;
+    world.upload("ben", "ACME-101", "visits.csv", b"site,visits\nDE-01,3\n".to_vec()).await;
+    let now = world.ports.clock.now();
+    for worker in world.workers().iter_mut().filter(|worker| worker.name() != "analyst") {
+        while worker.step(now).await.unwrap() == Step::Worked {}
+    }
+    world
+}
+
+#[tokio::test]
+#[should_panic(expected = "open work is left")]
+async fn a_story_that_ends_with_open_work_fails() {
+    drop(with_open_work().await);
+}
+
+#[tokio::test]
+async fn a_story_may_mean_to_end_with_open_work() {
+    with_open_work().await.leave_open_work();
 }
