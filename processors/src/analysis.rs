@@ -35,9 +35,6 @@ use crate::analysis::detect::Kind;
 
 pub use crate::analysis::thumbnail::{THUMBNAIL_QUALITY, THUMBNAIL_SIDE_PX};
 
-/// Version of everything that decides what an analysis says. Raised with any change that may give other measures,
-/// findings or thumbnails for the same bytes; content is then analysed anew.
-pub const ALGORITHM_VERSION: u32 = 1;
 
 const MIB: u64 = 1 << 20;
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-/// Seconds before the second, third, … attempt: 1 minute to 8 hours, about 17 hours in all.
+/// Seconds before the second, third, … attempt: 1 minute to 8 hours, 19 to 24 hours in all.
 const DELAYS: [i64; 8] = [60, 300, 900, 3_600, 7_200, 14_400, 14_400, 28_800];
 
 /// When to try again after so many attempts; none when it has been tried often enough.

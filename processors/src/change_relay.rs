@@ -12,8 +12,7 @@ use domain::id::{DocumentId, derive};
 use futures::{StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 use ports::{
-    Categories, Change, ChangeToken, DocumentStore, EventFeed, Fed, Find, Place, RecordFilter, Result, Step,
-    Worker,
+    Categories, Change, ChangeToken, DocumentStore, EventFeed, Fed, Find, Place, RecordFilter, Result, Step, Worker,
 };
 use projections::{DocumentNow, ReportNow, SlotNow, Views, stamp_of};
 
@@ -215,7 +214,8 @@ impl ChangeRelay {
         let dues = |limit| Find::all(limit).equal("one", 1);
         let next: Option<SlotNow> = self.views.first(dues(1).range("due", Some(behind.into()), None)).await?;
         // A due that is closed waits for the scheduler, or ended before observation began: what counts is the slot's next one.
-        let closed: Vec<SlotNow> = self.views.find(&dues(SLOTS).range("due", Some(0.into()), Some(behind.into()))).await?;
+        let closed: Vec<SlotNow> =
+            self.views.find(&dues(SLOTS).range("due", Some(0.into()), Some(behind.into()))).await?;
         let following = closed.iter().map(|slot| slot.slot.schedule.next_after(last));
         Ok(next.and_then(|slot| slot.due()).into_iter().chain(following).min())
     }

@@ -75,10 +75,7 @@ impl Scheduler {
         let below = stamp_of(closed) + 1;
         let mut after = None;
         loop {
-            let find = Find::all(SLOTS)
-                .equal("one", 1)
-                .range("due", Some(0.into()), Some(below.into()))
-                .after(after);
+            let find = Find::all(SLOTS).equal("one", 1).range("due", Some(0.into()), Some(below.into())).after(after);
             let slots: Vec<SlotNow> = self.views.find(&find).await?;
             let Some(last) = slots.last() else { return Ok(false) };
             after = Some((last.due.into(), last.key.clone()));

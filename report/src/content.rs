@@ -141,7 +141,7 @@ pub struct Balance {
     pub moved_out: u64,
     /// Documents removed.
     pub removed: u64,
-    /// Documents changed at least once; not part of the sum.
+    /// Changes of records; a document that changed twice counts twice. Not part of the sum.
     pub changed: u64,
     /// Documents present at the end.
     pub present_at_end: u64,

@@ -69,7 +69,7 @@ pub struct MailContent {
     pub added: u64,
     /// Documents moved here from another trial.
     pub moved_in: u64,
-    /// Documents changed.
+    /// Changes of records.
     pub changed: u64,
     /// Documents removed.
     pub removed: u64,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use axum::{Extension, Router};
 use commands::Commands;
-use http::{ProblemDocument, SignIn};
 use http::sign_in::development::Development;
+use http::{ProblemDocument, SignIn};
 use jiff::{SignedDuration, Timestamp};
 use ports::{Clock, Error, Ports, Step, Worker};
 use processors::analysis::Limits;

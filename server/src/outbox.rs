@@ -8,14 +8,15 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::{Path, Problem};
+use http::{Caller, Path, Problem};
 use mail_parser::{Addr, Address, Message, MessageParser, MimeHeaders};
 use serde_json::{Value, json};
 
 /// Mails shown at most, the newest.
 const SHOWN: usize = 200;
 
-/// The routes of the outbox. They are there only where mails go to one, on a loopback address.
+/// The routes of the outbox, for anybody who is signed in. They are there only where mails go to one, which is a place for
+/// trying things out.
 pub fn routes(folder: PathBuf) -> Router {
     Router::new()
         .route("/api/outbox", get(list))
@@ -25,7 +26,7 @@ pub fn routes(folder: PathBuf) -> Router {
         .with_state(folder)
 }
 
-async fn list(State(folder): State<PathBuf>) -> Result<Json<Value>, Problem> {
+async fn list(State(folder): State<PathBuf>, _: Caller) -> Result<Json<Value>, Problem> {
     let mut mails = Vec::new();
     let mut entries = match tokio::fs::read_dir(&folder).await {
         Ok(entries) => entries,
@@ -51,7 +52,7 @@ async fn list(State(folder): State<PathBuf>) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({"items": items})))
 }
 
-async fn show(State(folder): State<PathBuf>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+async fn show(State(folder): State<PathBuf>, _: Caller, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let mail = read(&folder, &id).await?;
     let parsed = MessageParser::default().parse(&mail).ok_or_else(|| Problem::internal("the mail cannot be read"))?;
     let attachments: Vec<Value> = parsed
@@ -76,6 +77,7 @@ async fn show(State(folder): State<PathBuf>, Path(id): Path<String>) -> Result<J
 
 async fn attachment(
     State(folder): State<PathBuf>,
+    _: Caller,
     Path((id, number)): Path<(String, usize)>,
 ) -> Result<Response, Problem> {
     let mail = read(&folder, &id).await?;
@@ -102,7 +104,7 @@ fn date(mail: &Message<'_>) -> Option<String> {
     mail.date().map(mail_parser::DateTime::to_rfc3339)
 }
 
-async fn source(State(folder): State<PathBuf>, Path(id): Path<String>) -> Result<Response, Problem> {
+async fn source(State(folder): State<PathBuf>, _: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], read(&folder, &id).await?).into_response())
 }
 

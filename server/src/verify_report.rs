@@ -105,7 +105,8 @@ pub async fn verify(ports: &Ports, settings: &AppSettings) -> Result<Vec<Verifie
     let queries = app::queries(ports, settings);
     let (mut verified, mut after) = (Vec::new(), None);
     loop {
-        let find = Find::all(PAGE).equal("status", "rendered").range("cut_stamp", Some(i64::MIN.into()), None).after(after);
+        let find =
+            Find::all(PAGE).equal("status", "rendered").range("cut_stamp", Some(i64::MIN.into()), None).after(after);
         let page: Vec<ReportNow> = queries.views.find(&find).await?;
         let Some(last) = page.last() else { return Ok(verified) };
         after = Some((last.cut_stamp.into(), last.key()));

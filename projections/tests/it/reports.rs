@@ -111,13 +111,12 @@ impl History {
                 let occasion = if *resend { Occasion::Resend(command) } else { Occasion::SendNow(command) };
                 let report = Report::id(&wanted);
                 let id = Delivery::id(&report, &subscription, &occasion);
-                self.known.insert(report.clone());
-                self.asked.entry(id.clone()).or_insert_with(|| Asked {
-                    report,
-                    subscription: subscription.clone(),
-                    due: self.now,
-                });
-                self.send(&id, delivery::Command::Request { subscription, occasion, wanted });
+                let asked = Asked { report: report.clone(), subscription: subscription.clone(), due: self.now };
+                // A repeat asks for nothing, whatever report it names.
+                if self.send(&id, delivery::Command::Request { subscription, occasion, wanted }) {
+                    self.known.insert(report);
+                    self.asked.insert(id, asked);
+                }
             }
             Op::Schedule { report } => self.schedule(*report),
             Op::Render { report } => {
@@ -185,10 +184,10 @@ impl History {
         self.log.append(&Occurrence::id(&slot, due).stream(), &listed, self.now);
     }
 
-    fn send(&mut self, id: &Id<Delivery>, command: delivery::Command) {
-        if let Some(event) = self.deliveries.send(&self.log, id, self.now, command).pop() {
-            self.last.insert(id.clone(), event);
-        }
+    /// True where something happened.
+    fn send(&mut self, id: &Id<Delivery>, command: delivery::Command) -> bool {
+        let event = self.deliveries.send(&self.log, id, self.now, command).pop();
+        event.map(|event| self.last.insert(id.clone(), event)).is_some()
     }
 
     fn end(&mut self, id: &Id<Delivery>, outcome: Outcome) {

@@ -55,6 +55,8 @@ pub enum Op {
     Lag {
         hours: i64,
     },
+    /// What follows a closing is recorded by a machine whose clock says that it is still before it.
+    Behind,
     Close {
         closings: u8,
     },
@@ -74,6 +76,7 @@ pub fn any_history() -> impl Strategy<Value = Vec<Op>> {
         1 => (0..3_u8, any::<bool>()).prop_map(|(user, weekly)| Op::End { user, weekly }),
         6 => (1..12_u8).prop_map(|closings| Op::Close { closings }),
         1 => (1..30_i64).prop_map(|hours| Op::Lag { hours }),
+        2 => Just(Op::Behind),
         5 => (0..5_u8, until).prop_map(|(slot, until)| Op::Serve { slot, until }),
     ];
     vec(op, 1..50)
@@ -120,6 +123,7 @@ pub struct History {
     pub log: Arc<Log>,
     pub view: Following,
     pub subscriptions: Streams<Subscription>,
+    is_behind: bool,
     /// Who was active in which slot from an instant on.
     states: BTreeMap<Timestamp, Active>,
     occurrences: Streams<Occurrence>,
@@ -141,6 +145,7 @@ impl Default for History {
             view: Following::new(Subscriptions, &log),
             log,
             subscriptions: Streams::default(),
+            is_behind: false,
             states: BTreeMap::new(),
             occurrences: Streams::default(),
             closings: Vec::new(),
@@ -177,7 +182,14 @@ impl History {
                 let command = subscription::Command::End { by: EndedBy::Subscriber };
                 self.send(&subscription(*user, cadence(*weekly)), command);
             }
-            Op::Lag { hours } => self.now += SignedDuration::from_hours(*hours),
+            Op::Lag { hours } => {
+                self.now += SignedDuration::from_hours(*hours);
+                self.is_behind = false;
+            }
+            Op::Behind => {
+                let a_minute = SignedDuration::from_mins(1);
+                self.is_behind = self.closings.last().is_some_and(|(closed, _)| self.now < *closed + a_minute);
+            }
             Op::Close { closings } => (0..*closings).for_each(|_| self.close()),
             Op::Serve { slot, until } => {
                 let due = self.due_slots().await;
@@ -190,7 +202,9 @@ impl History {
     }
 
     fn send(&mut self, id: &Id<Subscription>, command: subscription::Command) {
-        for event in self.subscriptions.send(&self.log, id, self.now, command) {
+        let behind = SignedDuration::from_secs(if self.is_behind { 120 } else { 0 });
+        let recorded_at = self.now - behind;
+        for event in self.subscriptions.send(&self.log, id, recorded_at, command) {
             match event {
                 subscription::Event::SubscriptionStarted { .. } | subscription::Event::SubscriptionResumed { .. } => {
                     self.covered_to.remove(id);
@@ -200,7 +214,10 @@ impl History {
                 | subscription::Event::SubscriptionEnded { .. } => {}
             }
         }
-        self.states.insert(self.now, self.active());
+        // What stands behind a closing in the log happened after it, whatever the clock says.
+        let last = self.states.last_key_value().map_or(recorded_at, |(last, _)| *last);
+        let closed = self.closings.last().map_or(recorded_at, |(closed, _)| *closed);
+        self.states.insert(recorded_at.max(closed).max(last), self.active());
     }
 
     /// Who is active in which slot.
@@ -218,9 +235,10 @@ impl History {
         // 06:00, 09:00 …: every due is closed, and times at which nothing is due too.
         let instant = self.closings.last().map_or_else(|| at(FIRST), |(last, _)| *last + SignedDuration::from_hours(3));
         self.now = self.now.max(instant);
+        self.is_behind = false;
         close(&self.log, instant);
         // As it was at that instant, however late it is closed.
-        let then = self.states.range(..=instant).next_back().map(|(_, active)| active.clone());
+        let then = self.states.range(..instant).next_back().map(|(_, active)| active.clone());
         self.closings.push((instant, then.unwrap_or_default()));
     }
 

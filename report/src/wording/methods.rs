@@ -25,8 +25,8 @@ pub const METHODS: [(&str, &str); 15] = [
     ),
     (
         "Changed",
-        "Documents whose properties or file changed at least once in the period. A change alters no count of present \
-         documents.",
+        "Changes of records in the period; a document that changed twice counts twice. A change alters no count of \
+         present documents.",
     ),
     (
         "Needs attention",

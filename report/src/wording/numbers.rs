@@ -23,6 +23,11 @@ pub fn documents(n: u64) -> String {
     plural(n, "document", "documents")
 }
 
+/// `1 change`, `2 changes`.
+pub fn changes(n: u64) -> String {
+    plural(n, "change", "changes")
+}
+
 /// `1 day`, `2 days`.
 pub fn days(n: u64) -> String {
     plural(n, "day", "days")

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::dates;
-use super::numbers::{bytes, bytes_moved, count, decimal, documents, of, percent_of_ppm, plural};
+use super::numbers::{bytes, bytes_moved, changes, count, decimal, documents, of, percent_of_ppm, plural};
 use crate::content::{Action, AnalysisCounts, Balance, ByWhom, Expected, ImageQuality, Paper, ReportContent, Week};
 
 /// The product's name in the masthead.
@@ -112,7 +112,10 @@ pub fn headline(content: &ReportContent) -> String {
     ];
     let news = terms.iter().find(|(n, _)| *n > 0).map_or_else(
         || "No document added, changed or removed".to_owned(),
-        |(n, verb)| format!("{} {verb}", documents(*n)),
+        |(n, verb)| match *verb {
+            "changed" => format!("{} of documents", changes(*n)),
+            verb => format!("{} {verb}", documents(*n)),
+        },
     );
     let attention = match content.attention.len() as u64 {
         0 => "nothing needs attention".to_owned(),
@@ -169,8 +172,8 @@ pub fn balance_terms(balance: &Balance) -> [(&'static str, u64); 7] {
 /// What the sum leaves out.
 pub fn balance_rest(balance: &Balance) -> String {
     format!(
-        "{} changed. The files present take {}, {}.",
-        documents(balance.changed),
+        "{} of records. The files present take {}, {}.",
+        changes(balance.changed),
         bytes(balance.bytes_at_end),
         bytes_moved(balance.bytes_at_start, balance.bytes_at_end)
     )

@@ -11,14 +11,18 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
-use jiff::Timestamp;
-use ports::{Accepted, Clock, EventLog, Expected, Mail, Mailer, NewEvent, NotSent, Person, Ports, Position, StoredEvent};
+use jiff::{SignedDuration, Timestamp};
+use ports::{
+    Accepted, Clock, EventLog, Expected, Mail, Mailer, NewEvent, NotSent, Person, Ports, Position, StoredEvent,
+};
+use processors::MailerSettings;
+use processors::analysis::Limits;
+use processors::analysis::isolated::Analyser;
 use tower::ServiceExt;
-use trialbrief::app::{self, App};
+use trialbrief::app::{self, App, AppSettings};
 use trialbrief::wire::{self, Urls};
 
 use crate::script::{Ask, script, start};
-use crate::world;
 
 /// Where the child finds its folder, if it is one.
 pub const CHILD: &str = "TRIALBRIEF_TEST_CRASHING_CHILD";
@@ -31,12 +35,36 @@ pub const HANGS: &str = "hangs";
 pub const APPENDS: &str = " appends in this life";
 pub const DONE: &str = "done";
 
+const PEOPLE: [(&str, &str); 4] =
+    [("ada", "Ada Berger"), ("ben", "Ben Okafor"), ("chi", "Chiara Nowak"), ("dov", "Dov Lindqvist")];
+
+pub fn settings(outbox: Option<PathBuf>) -> AppSettings {
+    AppSettings {
+        bucket: "trialbrief".to_owned(),
+        base_url: "http://127.0.0.1:8080".to_owned(),
+        largest_upload_bytes: 1 << 20,
+        mail: MailerSettings {
+            from: ("Trialbrief".to_owned(), "reports@trialbrief.example".to_owned()),
+            domain: "trialbrief.example".to_owned(),
+            base_url: "http://127.0.0.1:8080".to_owned(),
+            largest_attachment_bytes: 7 << 20,
+            lease: SignedDuration::from_mins(15),
+            together: 16,
+        },
+        limits: Limits::default(),
+        analysed_together: 2,
+        analyser: Analyser::InProcess,
+        outbox,
+    }
+}
+
 /// Every mail that was handed over, by its delivery: one line for each time.
 pub fn journal(folder: &Path) -> PathBuf {
     folder.join("mails.journal")
 }
 
-fn tell(line: &str) {
+/// Tells the parent, or the person who runs the test.
+pub fn tell(line: &str) {
     // The test harness may have begun a line of its own. One call, so that lines do not mix.
     std::io::stdout().lock().write_all(format!("\n{line}\n").as_bytes()).unwrap();
 }
@@ -135,14 +163,18 @@ impl Child {
     async fn open(folder: &Path, at: Timestamp) -> Self {
         let urls = Urls::embedded(folder.to_str().unwrap());
         let mut ports = wire::connect(&urls, Clock::simulated(at)).unwrap();
-        for (user, name) in world::PEOPLE {
+        for (user, name) in PEOPLE {
             let address = Some(format!("{user}@example.org"));
-            ports.directory.save(&Person { user: user.to_owned(), name: name.to_owned(), address, active: true }).await.unwrap();
+            ports
+                .directory
+                .save(&Person { user: user.to_owned(), name: name.to_owned(), address, active: true })
+                .await
+                .unwrap();
         }
         let appends = Arc::new(Gate::new("append"));
         ports.log = Arc::new(GatedLog { log: ports.log, gate: Arc::clone(&appends) });
         let mails = Gate::new("mail");
-        let mut settings = world::settings(urls.outbox());
+        let mut settings = settings(urls.outbox());
         // One at a time, so that where it hangs one delivery is in the air.
         settings.mail.together = if mails.hang_behind.is_some() { 1 } else { settings.mail.together };
         ports.mailer = Arc::new(GatedMailer { mailer: ports.mailer, journal: journal(folder), gate: mails });

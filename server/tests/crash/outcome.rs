@@ -18,9 +18,8 @@ use serde_json::{Value, json};
 use trialbrief::wire::{self, Urls};
 use trialbrief::{app, replay, verify_report};
 
-use crate::child::journal;
+use crate::child::{journal, settings};
 use crate::script::{script, start};
-use crate::world;
 
 const ALL: usize = 10_000;
 
@@ -55,7 +54,7 @@ impl Outcome {
         let urls = Urls::embedded(folder.to_str().unwrap());
         let end = script().last().unwrap().at;
         let ports = wire::connect(&urls, Clock::simulated(end)).unwrap();
-        let settings = world::settings(urls.outbox());
+        let settings = settings(urls.outbox());
         let queries = app::queries(&ports, &settings);
         let events = events(&ports).await;
         nothing_is_open(&queries).await;
@@ -171,15 +170,23 @@ impl Outcome {
         same("figures", &self.figures, &reference.figures, told);
         same("reports", &self.reports, &reference.reports, told);
         let known = |deliveries: &BTreeMap<_, (DeliveryStatus, _)>| -> BTreeMap<String, _> {
-            let is_known = |id: &String| self.deliveries.get(id).is_none_or(|(status, _)| *status != DeliveryStatus::Unknown);
-            deliveries.iter().filter(|(id, _)| is_known(id)).map(|(id, outcome)| (id.clone(), outcome.clone())).collect()
+            let is_known =
+                |id: &String| self.deliveries.get(id).is_none_or(|(status, _)| *status != DeliveryStatus::Unknown);
+            deliveries
+                .iter()
+                .filter(|(id, _)| is_known(id))
+                .map(|(id, outcome)| (id.clone(), outcome.clone()))
+                .collect()
         };
         same("deliveries", &known(&self.deliveries), &known(&reference.deliveries), told);
         for (id, mail) in &self.mails {
             assert_eq!(Some(mail), reference.mails.get(id), "{told}: the mail of {id}");
         }
         for (id, (status, _)) in &self.deliveries {
-            assert!(*status != DeliveryStatus::Sent || self.mails.contains_key(id), "{told}: {id} is sent and not there");
+            assert!(
+                *status != DeliveryStatus::Sent || self.mails.contains_key(id),
+                "{told}: {id} is sent and not there"
+            );
             assert!(self.handed_over.get(id).is_none_or(|times| *times == 1), "{told}: {id} was handed over twice");
         }
         assert_eq!(self.verified, reference.verified, "{told}");
@@ -247,10 +254,14 @@ async fn nothing_is_open(queries: &Queries) {
     let open: Vec<Analysis> = views.find(&Find::all(ALL).equal("open", true).range("id", None, None)).await.unwrap();
     assert_eq!(open, [], "analyses");
     let reports: Vec<ReportNow> = views.find(&Find::all(ALL)).await.unwrap();
-    let unready: Vec<_> = reports.iter().filter(|report| report.status != ReportStatus::Rendered || report.sending).collect();
+    let unready: Vec<_> =
+        reports.iter().filter(|report| report.status != ReportStatus::Rendered || report.sending).collect();
     assert!(unready.is_empty(), "{unready:?}");
     let deliveries: Vec<DeliveryNow> = views.find(&Find::all(ALL)).await.unwrap();
-    assert_eq!(deliveries.iter().filter(|delivery| delivery.due.is_some()).collect::<Vec<_>>(), [] as [&DeliveryNow; 0]);
+    assert_eq!(
+        deliveries.iter().filter(|delivery| delivery.due.is_some()).collect::<Vec<_>>(),
+        [] as [&DeliveryNow; 0]
+    );
     let slots: Vec<SlotNow> = views.find(&Find::all(ALL)).await.unwrap();
     assert!(slots.iter().all(|slot| slot.open.is_none()), "{slots:?}");
 }

@@ -7,8 +7,6 @@ use http::Caller;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::world::parse;
-
 /// Something asked for over HTTP. The same key with it again changes nothing.
 pub struct Ask {
     pub key: String,
@@ -35,7 +33,7 @@ pub struct Existing {
 
 /// When Trialbrief is started first.
 pub fn start() -> Timestamp {
-    parse("2026-11-22T06:00:00Z")
+    "2026-11-22T06:00:00Z".parse().unwrap()
 }
 
 pub fn existing() -> Vec<Existing> {
@@ -53,11 +51,11 @@ pub fn script() -> Vec<Moment> {
     let mut script = Script(Vec::new());
     script.at("2026-11-22T06:05:00Z");
     for trial in ["ACME-101", "ACME-102"] {
-        script.json("ada", "PUT", &format!("/api/trials/{trial}"), json!({"title": "A device study"}));
-        script.json("ada", "PUT", &format!("/api/trials/{trial}/members/ben"), json!({"role": "contributor"}));
+        script.json("ada", "PUT", &format!("/api/trials/{trial}"), &json!({"title": "A device study"}));
+        script.json("ada", "PUT", &format!("/api/trials/{trial}/members/ben"), &json!({"role": "contributor"}));
     }
     for user in ["chi", "dov"] {
-        script.json("ada", "PUT", &format!("/api/trials/ACME-101/members/{user}"), json!({"role": "reader"}));
+        script.json("ada", "PUT", &format!("/api/trials/ACME-101/members/{user}"), &json!({"role": "reader"}));
     }
     script.at("2026-11-22T06:20:00Z");
     for (user, cadence, time, zone) in [
@@ -70,7 +68,7 @@ pub fn script() -> Vec<Moment> {
         if cadence == "weekly" {
             schedule["weekday"] = json!("monday");
         }
-        script.json(user, "POST", "/api/subscriptions", json!({"trial": "ACME-101", "schedule": schedule}));
+        script.json(user, "POST", "/api/subscriptions", &json!({"trial": "ACME-101", "schedule": schedule}));
     }
 
     script.at("2026-11-22T08:07:00Z");
@@ -82,7 +80,7 @@ pub fn script() -> Vec<Moment> {
     script.upload("ACME-101", "DE-01", "photograph", "cut off.jpg", truncated(13));
     script.upload("ACME-101", "DE-01", "note", "visit.txt", text(14));
     script.at("2026-11-22T11:41:00Z");
-    script.patch("000000000000000000000001", json!({"Status": "checked"}));
+    script.patch("000000000000000000000001", &json!({"Status": "checked"}));
     script.at("2026-11-22T13:22:00Z");
     script.upload("ACME-101", "JP-03", "photograph", "fridge.jpg", jpeg(3, 150));
     let dark = script.upload("ACME-101", "JP-03", "photograph", "dark.jpg", jpeg(15, 8));
@@ -94,31 +92,31 @@ pub fn script() -> Vec<Moment> {
     script.upload("ACME-102", "DE-01", "note", "letter.txt", text(17));
     script.upload("ACME-102", "DE-01", "photograph", "ward.jpg", jpeg(10, 150));
     script.at("2026-11-22T19:31:00Z");
-    script.patch("000000000000000000000002", json!({"TrialId": "ACME-102", "Note": "belongs there"}));
+    script.patch("000000000000000000000002", &json!({"TrialId": "ACME-102", "Note": "belongs there"}));
 
     // Tokyo is due at midnight UTC, Berlin at 07:00, New York at 12:30.
     script.at("2026-11-23T06:30:00Z");
-    script.json("ada", "DELETE", "/api/trials/ACME-101/members/dov", Value::Null);
+    script.json("ada", "DELETE", "/api/trials/ACME-101/members/dov", &Value::Null);
     script.at("2026-11-23T09:12:00Z");
     script.upload("ACME-101", "DE-01", "photograph", "corridor.jpg", jpeg(18, 160));
     script.upload("ACME-101", "US-02", "log", "pulses.csv", csv(19));
     script.upload("ACME-101", "US-02", "photograph", "door.png", png(20));
     script.at("2026-11-23T10:55:00Z");
-    script.patch(&ward, json!({"Kind": "portrait", "Status": "checked"}));
+    script.patch(&ward, &json!({"Kind": "portrait", "Status": "checked"}));
     script.delete(&twin);
     script.at("2026-11-23T14:20:00Z");
     script.upload("ACME-101", "JP-03", "photograph", "window.jpg", jpeg(21, 150));
     let again = script.upload("ACME-101", "JP-03", "photograph", "window copy.jpg", jpeg(21, 150));
     script.upload("ACME-101", "JP-03", "note", "call.txt", text(22));
     script.at("2026-11-23T16:05:00Z");
-    script.json("chi", "POST", &format!("{}/send-now", subscription("chi", Cadence::Weekly)), Value::Null);
+    script.json("chi", "POST", &format!("{}/send-now", subscription("chi", Cadence::Weekly)), &Value::Null);
     script.at("2026-11-24T06:10:00Z");
     script.upload("ACME-101", "DE-01", "log", "lengths.csv", csv(23));
     script.upload("ACME-101", "DE-01", "log", "lengths copy.csv", csv(23));
     script.upload("ACME-101", "JP-03", "photograph", "gate.png", png(27));
     script.upload("ACME-101", "DE-01", "photograph", "cut off too.jpg", truncated(24));
     script.at("2026-11-24T13:05:00Z");
-    script.json("ben", "DELETE", &subscription("ben", Cadence::Daily), Value::Null);
+    script.json("ben", "DELETE", &subscription("ben", Cadence::Daily), &Value::Null);
     script.at("2026-11-24T15:00:00Z");
     script.delete(&again);
     script.upload("ACME-101", "US-02", "photograph", "lamp.jpg", jpeg(25, 240));
@@ -137,7 +135,7 @@ struct Script(Vec<Moment>);
 
 impl Script {
     fn at(&mut self, instant: &str) {
-        self.0.push(Moment { at: parse(instant), asks: Vec::new() });
+        self.0.push(Moment { at: instant.parse().unwrap(), asks: Vec::new() });
     }
 
     fn ask(&mut self, ask: Ask) {
@@ -148,7 +146,7 @@ impl Script {
         format!("step-{}-{}", self.0.len(), self.0.last().unwrap().asks.len())
     }
 
-    fn json(&mut self, user: &'static str, method: &'static str, path: &str, body: Value) {
+    fn json(&mut self, user: &'static str, method: &'static str, path: &str, body: &Value) {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let content_type = "application/json";
         self.ask(Ask { key: self.key(), user, method, path: path.to_owned(), content_type, reason: None, body });
@@ -165,7 +163,7 @@ impl Script {
         DocumentId::of_command(caller.command)
     }
 
-    fn patch(&mut self, document: impl std::fmt::Display, patch: Value) {
+    fn patch(&mut self, document: impl std::fmt::Display, patch: &Value) {
         let (path, body) = (format!("/api/documents/{document}"), patch.to_string().into_bytes());
         let (content_type, reason) = ("application/merge-patch+json", Some("looked at it"));
         self.ask(Ask { key: self.key(), user: "ben", method: "PATCH", path, content_type, reason, body });
