@@ -113,7 +113,10 @@ pub(crate) fn event_of<E: Event>(stored: &StoredEvent) -> ports::Result<E> {
 }
 
 /// Reads a stream and folds it.
-pub(crate) async fn load<A: Aggregate>(log: &Arc<dyn EventLog>, stream: String) -> ports::Result<(Loaded<A>, Vec<StoredEvent>)> {
+pub(crate) async fn load<A: Aggregate>(
+    log: &Arc<dyn EventLog>,
+    stream: String,
+) -> ports::Result<(Loaded<A>, Vec<StoredEvent>)> {
     let events = log.read(&stream, 0).await?;
     let mut root = Root(A::default());
     for stored in &events {

@@ -33,7 +33,7 @@ pub use error::Error;
 pub use observe_document::{DOCUMENT_PROPERTIES, LastChange, Observed, document_of_record};
 pub use send::Sender;
 pub use store_document::SWEPT_AFTER;
-pub use subscribe::{Subscribed, Subscribe};
+pub use subscribe::{Subscribe, Subscribed};
 pub use unsubscribe::unsubscribe_token;
 
 /// What commands need beside the log.

@@ -14,7 +14,17 @@ use crate::{Commands, Error, Receipt};
 
 /// The properties of a record that have a name in events; changes of any other are told as "other".
 pub const DOCUMENT_PROPERTIES: [&str; 11] = [
-    "Filename", "FileLocation", "Size", "MD5", "TrialId", "SiteId", "Kind", "DocumentDate", "Status", "ContentType", "SHA256",
+    "Filename",
+    "FileLocation",
+    "Size",
+    "MD5",
+    "TrialId",
+    "SiteId",
+    "Kind",
+    "DocumentDate",
+    "Status",
+    "ContentType",
+    "SHA256",
 ];
 
 /// The property by which we know our own writes. It is never shown, never patched, and never part of what is compared.

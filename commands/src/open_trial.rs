@@ -40,7 +40,8 @@ impl Commands {
     /// asking again.
     async fn grant_to_founder(&self, caller: &Caller, trial: &TrialId) -> Result<(), Problem> {
         let id = Membership::id(trial, &caller.user);
-        let is_founder = matches!(self.access.trial(trial).await?, Trial::Known { founder, .. } if founder == caller.user);
+        let is_founder =
+            matches!(self.access.trial(trial).await?, Trial::Known { founder, .. } if founder == caller.user);
         if is_founder && self.sender.load(&id).await?.1.is_none() {
             let (trial, user) = (trial.clone(), caller.user.clone());
             let grant = membership::Command::Grant { trial, user, role: Role::Coordinator };

@@ -7,7 +7,12 @@ use http::{Answer, Caller, Path, Problem, Problems, Written};
 use crate::{Commands, Subscribed};
 
 impl Commands {
-    async fn pause_or_resume(&self, caller: &Caller, id: &str, command: Command) -> Result<Answer<Subscribed>, Problem> {
+    async fn pause_or_resume(
+        &self,
+        caller: &Caller,
+        id: &str,
+        command: Command,
+    ) -> Result<Answer<Subscribed>, Problem> {
         let (id, _) = self.own_subscription(caller, id).await?;
         let receipt = self.sender.send(&id, &caller.cause(&()), command).await?;
         Ok(Answer::new(self.subscribed(id).await?).after(receipt.position))

@@ -44,7 +44,10 @@ fn check_address(address: &str) -> Result<(), Problem> {
     if fine {
         return Ok(());
     }
-    Err(Problem::invalid("address", "`address` must be one mail address such as name@example.org, without spaces or line breaks."))
+    Err(Problem::invalid(
+        "address",
+        "`address` must be one mail address such as name@example.org, without spaces or line breaks.",
+    ))
 }
 
 /// Save one's own name and address.
@@ -65,12 +68,7 @@ pub(crate) async fn route(
         return Err(Problem::invalid("name", "`name` must have 1 to 200 characters, none of them a line break."));
     }
     ask.address.as_deref().map_or(Ok(()), check_address)?;
-    let person = Person {
-        user: user.to_string(),
-        name: name.to_owned(),
-        address: ask.address.clone(),
-        active: true,
-    };
+    let person = Person { user: user.to_string(), name: name.to_owned(), address: ask.address.clone(), active: true };
     commands.directory.save(&person).await?;
     Ok(Answer::new(PersonSaved { user, name: person.name, address: person.address }))
 }

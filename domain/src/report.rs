@@ -212,7 +212,11 @@ impl Aggregate for Report {
             }
             (Self::Scheduled(_), Command::Abandon { reason }) => Ok(vec![Event::ReportAbandoned { reason }]),
             (Self::Rendered(_, rendered), Command::CompleteRendering { sha256, .. }) => {
-                if rendered.sha256 == sha256 { Ok(vec![]) } else { Err(Refusal::RenderedOtherwise) }
+                if rendered.sha256 == sha256 {
+                    Ok(vec![])
+                } else {
+                    Err(Refusal::RenderedOtherwise)
+                }
             }
             (Self::Rendered(..), Command::Abandon { .. }) => Err(Refusal::Rendered),
             (Self::Abandoned(_), Command::CompleteRendering { .. }) => Err(Refusal::Abandoned),

@@ -160,9 +160,7 @@ impl aggregate::Refusal for Refusal {
             | Self::RunsDifferently
             | Self::Paused
             | Self::PausedAlready
-            | Self::NotPaused => {
-                RefusalKind::Conflict
-            }
+            | Self::NotPaused => RefusalKind::Conflict,
         }
     }
 }

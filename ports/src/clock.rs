@@ -31,7 +31,8 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let micros = match self.0.load(Ordering::SeqCst) {
-            SYSTEM => {
+            SYSTEM =>
+            {
                 #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
                 Timestamp::now().as_microsecond()
             }

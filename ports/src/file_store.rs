@@ -32,7 +32,9 @@ impl FileKey {
         if key.len() <= 512 && key.split('/').all(segment_is_fine) {
             Ok(Self(key))
         } else {
-            Err(Error::Rejected(format!("{key:?} is no file key: use segments of A-Z, a-z, 0-9, '.', '_', '-' joined by '/'")))
+            Err(Error::Rejected(format!(
+                "{key:?} is no file key: use segments of A-Z, a-z, 0-9, '.', '_', '-' joined by '/'"
+            )))
         }
     }
 

@@ -20,15 +20,15 @@ pub use clock::Clock;
 pub use directory::{Directory, Person};
 pub use document_store::{Change, ChangeToken, DocumentStore, Place, Record, RecordFilter};
 pub use event_log::{
-    Categories, Cause, EventFeed, EventHash, EventLog, Expected, Fed, Metadata, NewEvent, Position, StoredEvent,
-    MAX_APPEND_BYTES,
+    Categories, Cause, EventFeed, EventHash, EventLog, Expected, Fed, MAX_APPEND_BYTES, Metadata, NewEvent, Position,
+    StoredEvent,
 };
 pub use file_store::{ByteStream, FileBody, FileEntry, FileKey, FileStore};
 pub use key_ring::{Key, KeyRing};
 pub use mailer::{Accepted, Mail, Mailer, NotSent};
 pub use view_store::{Find, FindRange, Order, Table, ViewStore, Write};
 pub use work_queue::{Taken, Work, WorkKind, WorkQueue};
-pub use worker::{settle, Step, Worker};
+pub use worker::{Step, Worker, settle};
 
 /// Why a port did not do what it was asked: the four kinds a retry may look at. The text is for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

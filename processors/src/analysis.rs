@@ -35,7 +35,6 @@ use crate::analysis::detect::Kind;
 
 pub use crate::analysis::thumbnail::{THUMBNAIL_QUALITY, THUMBNAIL_SIDE_PX};
 
-
 const MIB: u64 = 1 << 20;
 
 /// What one analysis may take.

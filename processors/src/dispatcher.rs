@@ -32,7 +32,8 @@ impl Dispatcher {
     }
 
     async fn offer_analyses(&self) -> Result<()> {
-        let waiting: Vec<Analysis> = self.views.find(&Find::all(OFFERED).equal("open", true).range("id", None, None)).await?;
+        let waiting: Vec<Analysis> =
+            self.views.find(&Find::all(OFFERED).equal("open", true).range("id", None, None)).await?;
         for analysis in waiting {
             self.offer(WorkKind::Analyse, &analysis.id).await?;
         }
@@ -42,9 +43,7 @@ impl Dispatcher {
     /// Reports whose cut is closed; the renderer looks whether the views have passed it.
     async fn offer_renderings(&self, now: Timestamp) -> Result<()> {
         let below = stamp_of(now) + 1;
-        let find = Find::all(OFFERED)
-            .equal("status", "scheduled")
-            .range("cut_stamp", None, Some(below.into()));
+        let find = Find::all(OFFERED).equal("status", "scheduled").range("cut_stamp", None, Some(below.into()));
         let scheduled: Vec<ReportNow> = self.views.find(&find).await?;
         for report in scheduled {
             self.offer(WorkKind::Render, report.id.as_str()).await?;
@@ -56,18 +55,19 @@ impl Dispatcher {
     async fn offer_deliveries(&self, now: Timestamp) -> Result<Option<Timestamp>> {
         let below = stamp_of(now) + 1;
         let mut next: Option<Timestamp> = None;
-        let sending: Vec<ReportNow> = self.views.find(&Find::all(OFFERED).equal("sending", true).range("id", None, None)).await?;
+        let sending: Vec<ReportNow> =
+            self.views.find(&Find::all(OFFERED).equal("sending", true).range("id", None, None)).await?;
         let mut room = OFFERED;
         for report in sending {
             let limit = room.max(1);
             let of_report = || Find::all(limit).equal("report", report.id.as_str());
-            let due: Vec<DeliveryNow> =
-                self.views.find(&of_report().range("due", None, Some(below.into()))).await?;
+            let due: Vec<DeliveryNow> = self.views.find(&of_report().range("due", None, Some(below.into()))).await?;
             for delivery in due.iter().take(room) {
                 self.offer(WorkKind::Deliver, delivery.id.as_str()).await?;
             }
             room = room.saturating_sub(due.len());
-            let later: Option<DeliveryNow> = self.views.first(of_report().range("due", Some(below.into()), None)).await?;
+            let later: Option<DeliveryNow> =
+                self.views.first(of_report().range("due", Some(below.into()), None)).await?;
             let later = later.and_then(|delivery| Timestamp::from_microsecond(delivery.due?).ok());
             next = next.into_iter().chain(later).min();
         }

@@ -17,7 +17,9 @@ use domain::subscription::{Known, Status};
 use futures::future::join_all;
 use http::Keys;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Accepted, Clock, Directory, Error, FileStore, Mail, NotSent, Result, Step, Taken, WorkKind, WorkQueue, Worker};
+use ports::{
+    Accepted, Clock, Directory, Error, FileStore, Mail, NotSent, Result, Step, Taken, WorkKind, WorkQueue, Worker,
+};
 use projections::DeliveryNow;
 use queries::Queries;
 use report::mail::{Letter, Mailbox};

@@ -83,10 +83,8 @@ pub struct ReportNow {
 }
 
 impl Row for ReportNow {
-    const TABLE: Table = Table {
-        name: "reports",
-        indexes: &[&["trial", "scheduled_at"], &["status", "cut_stamp"], &["sending", "id"]],
-    };
+    const TABLE: Table =
+        Table { name: "reports", indexes: &[&["trial", "scheduled_at"], &["status", "cut_stamp"], &["sending", "id"]] };
 
     fn key(&self) -> String {
         self.id.to_string()

@@ -118,9 +118,7 @@ async fn fold_trial(event: &trial::Event, recorded: &Recorded, draft: &mut Draft
         (TrialEvent::TrialClosed { .. }, Some(known)) => TrialSettings { open: false, stamp, ..known },
         (TrialEvent::TrialReopened { .. }, Some(known)) => TrialSettings { open: true, stamp, ..known },
         (
-            TrialEvent::TrialSettingsChanged { .. }
-            | TrialEvent::TrialClosed { .. }
-            | TrialEvent::TrialReopened { .. },
+            TrialEvent::TrialSettingsChanged { .. } | TrialEvent::TrialClosed { .. } | TrialEvent::TrialReopened { .. },
             None,
         ) => return Ok(()),
     };

@@ -64,7 +64,8 @@ impl Queries {
         let genesis = progress.genesis.unwrap_or(cut);
         let span = Span { from: scheduled.period.from().max(genesis), to: cut };
         let whole = Series::whole(scheduled.trial.clone());
-        let (start, end) = (self.views.figures_at(&whole, span.from).await?, self.views.figures_at(&whole, span.to).await?);
+        let (start, end) =
+            (self.views.figures_at(&whole, span.from).await?, self.views.figures_at(&whole, span.to).await?);
         let mut lists = Lists::new(self, &scheduled.trial, span, names);
         lists.read().await?;
         let settings = self.settings_at(&scheduled.trial, cut).await?;
@@ -132,10 +133,8 @@ impl Queries {
     }
 
     async fn settings_at(&self, trial: &TrialId, cut: Timestamp) -> Result<Option<TrialSettings>> {
-        let find = Find::all(1)
-            .equal("trial", trial.as_str())
-            .range("stamp", None, Some(stamp_of(cut).into()))
-            .descending();
+        let find =
+            Find::all(1).equal("trial", trial.as_str()).range("stamp", None, Some(stamp_of(cut).into())).descending();
         self.views.first(find).await
     }
 
@@ -232,8 +231,7 @@ fn sum(value: i64) -> u64 {
 }
 
 fn analysis(end: &Figures) -> AnalysisCounts {
-    let (of, done, unreadable) =
-        (sum(end.documents.present), sum(end.contents.analysed), sum(end.contents.unreadable));
+    let (of, done, unreadable) = (sum(end.documents.present), sum(end.contents.analysed), sum(end.contents.unreadable));
     AnalysisCounts { analysed: done - unreadable, unreadable, waiting: of.saturating_sub(done), of }
 }
 

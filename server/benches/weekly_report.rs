@@ -1,6 +1,8 @@
 //! What one weekly report costs: original files opened and records read at render time, and the processor time of a rendering
 //! beside that of one image analysis. `cargo bench -p trialbrief --bench weekly_report`
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot set itself up fails loudly")]
+
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,8 +15,8 @@ use axum::http::Request;
 use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
 use ports::{
-    ByteStream, Change, ChangeToken, Clock, DocumentStore, FileBody, FileEntry, FileKey, FileStore, Person, Place, Ports,
-    Record, RecordFilter, Result,
+    ByteStream, Change, ChangeToken, Clock, DocumentStore, FileBody, FileEntry, FileKey, FileStore, Person, Place,
+    Ports, Record, RecordFilter, Result,
 };
 use processors::MailerSettings;
 use processors::analysis::isolated::Analyser;
@@ -169,7 +171,10 @@ async fn main() {
 
     let (mut image, mut uploaded) = (Vec::new(), 0);
     for document in sample::documents(7, DOCUMENTS, jiff::civil::date(2026, 11, 1)) {
-        let path = format!("/api/documents?TrialId=ACME-101&Filename=d{uploaded}&Kind={}&SiteId={}", document.kind, document.site);
+        let path = format!(
+            "/api/documents?TrialId=ACME-101&Filename=d{uploaded}&Kind={}&SiteId={}",
+            document.kind, document.site
+        );
         let post = Request::post(path).header("content-type", document.content_type);
         ask(&app, post.body(Body::from(document.bytes.clone())).unwrap()).await;
         if document.content_type == "image/jpeg" && document.bytes.len() > image.len() {

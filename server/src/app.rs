@@ -106,10 +106,7 @@ fn commands(ports: &Ports, settings: &AppSettings) -> Commands {
         Arc::clone(&ports.directory),
         Arc::clone(&ports.keys),
         ports.clock.clone(),
-        commands::Settings {
-            bucket: settings.bucket.clone(),
-            largest_upload_bytes: settings.largest_upload_bytes,
-        },
+        commands::Settings { bucket: settings.bucket.clone(), largest_upload_bytes: settings.largest_upload_bytes },
     )
 }
 
@@ -304,7 +301,8 @@ async fn drive(mut worker: Box<dyn Worker>, clock: Clock, health: Health, mut st
 /// # Errors
 /// The first error of a worker.
 pub async fn simulate(workers: &mut [Box<dyn Worker>], clock: &Clock, to: Timestamp) -> ports::Result<()> {
-    while let Some(next) = ports::settle(workers, clock.now()).await?.filter(|next| *next <= to && *next > clock.now()) {
+    while let Some(next) = ports::settle(workers, clock.now()).await?.filter(|next| *next <= to && *next > clock.now())
+    {
         clock.set(next);
     }
     clock.set(to);

@@ -77,7 +77,10 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
         return Ok(Told { before: true, ..Told::default() });
     }
     if ports.documents.end().await?.0.order > 0 {
-        bail!("{} holds a demo that was interrupted; remove the folder, or choose another with --data", folder.display());
+        bail!(
+            "{} holds a demo that was interrupted; remove the folder, or choose another with --data",
+            folder.display()
+        );
     }
     let end = ports.clock.now();
     let start = beginning(end)?;
@@ -85,8 +88,10 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
     clock.simulate_from(start);
     let first_day = home()?.date_at(start);
     let people: Vec<&str> = PEOPLE[..6].iter().map(|person| person.user).collect();
-    let changes: Vec<_> =
-        sample::weeks(SEED, first_day, home()?.rules(), WEEKS, &people).into_iter().filter(|change| change.at < end).collect();
+    let changes: Vec<_> = sample::weeks(SEED, first_day, home()?.rules(), WEEKS, &people)
+        .into_iter()
+        .filter(|change| change.at < end)
+        .collect();
     let bar = progress_bar((sample::PRESENT + changes.len()) as u64);
 
     add_people(ports.directory.as_ref()).await?;

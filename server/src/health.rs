@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -146,7 +146,9 @@ async fn metrics(State(health): State<Health>) -> Response {
 
 /// Counts requests by route, never by path: a path may hold what somebody typed.
 pub async fn count_requests(State(health): State<Health>, request: Request, next: Next) -> Response {
-    let method = request.method().as_str().to_owned();
+    // Anybody may invent methods; only those that some route knows are counted by name.
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let method = if known.contains(request.method()) { request.method().as_str() } else { "other" }.to_owned();
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let response = next.run(request).await;
     *health.counts().requests.entry((method, route, response.status().as_u16())).or_default() += 1;

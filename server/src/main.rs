@@ -123,7 +123,8 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             let mut settings = configured.load()?.settings;
             log_to(&settings.log.filter, settings.log.format);
             let ports = wire::connect(&Urls::of(&settings), Clock::system())?;
-            let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
+            let listener =
+                TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
             settings.reached_at(listener.local_addr()?);
             let app = app::build(&ports, &AppSettings::of(&settings)?);
             app::catch_up(&ports).await?;
@@ -171,7 +172,10 @@ async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<Exi
     } else {
         say(&format!(
             "Lived through 12 weeks of trial ACME-101 in {:.1} s: {} documents were there, {} changes followed; the mails are in {}/outbox.",
-            began.elapsed().as_secs_f64(), told.present, told.changes, data.display()
+            began.elapsed().as_secs_f64(),
+            told.present,
+            told.changes,
+            data.display()
         ));
     }
     if once {
@@ -182,7 +186,10 @@ async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<Exi
     say("  1. Drop a blurred photograph of your own on the trial's page: it is flagged within 5 seconds.");
     say("  2. Subscribe, choose \"Send me a report now\", and open the mail in the outbox.");
     say("  3. Kill this program with kill -9 and start it again with the same command: the same counts.");
-    say(&format!("  4. Stop it with Ctrl-C, then: trialbrief replay --data {}   (every view rebuilt: equal)", data.display()));
+    say(&format!(
+        "  4. Stop it with Ctrl-C, then: trialbrief replay --data {}   (every view rebuilt: equal)",
+        data.display()
+    ));
     app::run(app, clock, listener, interrupted()).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -193,7 +200,12 @@ async fn compare(ports: &Ports) -> anyhow::Result<ExitCode> {
     let mut equal = true;
     for comparison in replay::replay(&ports.feed, &ports.views, &beside).await? {
         let differs = !comparison.differences.is_empty();
-        say(&format!("{:18} {:>8} rows  {}", comparison.projection, comparison.rows, if differs { "DIFFERS" } else { "equal" }));
+        say(&format!(
+            "{:18} {:>8} rows  {}",
+            comparison.projection,
+            comparison.rows,
+            if differs { "DIFFERS" } else { "equal" }
+        ));
         for difference in &comparison.differences {
             say(&format!("    {difference}"));
         }
@@ -210,6 +222,13 @@ async fn verify_reports(ports: &Ports, settings: &AppSettings) -> anyhow::Result
     }
     let failed = verified.iter().filter(|report| !report.holds()).count();
     say(&format!("{} reports, {failed} that do not hold", verified.len()));
+    if failed > 0 {
+        // No manifest names it, and links are printed.
+        say(&format!(
+            "Links in them begin with base_url, which is {} now; was it so when they were rendered?",
+            settings.base_url
+        ));
+    }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -236,7 +255,10 @@ async fn interrupted() {
 
 fn log_to(filter: &str, format: LogFormat) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),

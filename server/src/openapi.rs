@@ -47,7 +47,8 @@ fn escape(text: &str) -> String {
 /// The routes of the description.
 pub fn routes(api: OpenApi) -> Router {
     let page = page(&api);
-    Router::new()
-        .route("/openapi.json", get(move || async move { Json(api) }))
-        .route("/docs", get(move || async move { ([(CONTENT_TYPE, "text/html; charset=utf-8")], Html(page)).into_response() }))
+    Router::new().route("/openapi.json", get(move || async move { Json(api) })).route(
+        "/docs",
+        get(move || async move { ([(CONTENT_TYPE, "text/html; charset=utf-8")], Html(page)).into_response() }),
+    )
 }

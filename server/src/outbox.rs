@@ -34,7 +34,8 @@ async fn list(State(folder): State<PathBuf>, _: Caller) -> Result<Json<Value>, P
         Err(error) => return Err(Problem::internal(error)),
     };
     while let Some(entry) = entries.next_entry().await.map_err(Problem::internal)? {
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.strip_suffix(".eml")).map(ToOwned::to_owned) else {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.strip_suffix(".eml")).map(ToOwned::to_owned)
+        else {
             continue;
         };
         let modified = entry.metadata().await.and_then(|metadata| metadata.modified()).map_err(Problem::internal)?;
@@ -119,4 +120,3 @@ async fn read(folder: &std::path::Path, id: &str) -> Result<Vec<u8>, Problem> {
         Err(error) => Err(Problem::internal(error)),
     }
 }
-

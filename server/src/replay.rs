@@ -28,7 +28,11 @@ pub struct Comparison {
 ///
 /// # Errors
 /// A port's error.
-pub async fn replay(feed: &Arc<dyn EventFeed>, live: &Arc<dyn ViewStore>, beside: &Arc<dyn ViewStore>) -> Result<Vec<Comparison>> {
+pub async fn replay(
+    feed: &Arc<dyn EventFeed>,
+    live: &Arc<dyn ViewStore>,
+    beside: &Arc<dyn ViewStore>,
+) -> Result<Vec<Comparison>> {
     let mut comparisons = Vec::new();
     for projection in projections::all() {
         catch_up(&projection, feed, live).await?;

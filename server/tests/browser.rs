@@ -1,5 +1,7 @@
 //! The browser client in headless Chromium, against the program as it is started by a person.
 
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 

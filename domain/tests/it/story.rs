@@ -306,12 +306,8 @@ fn tell_occurrence(log: &mut Log) {
 
 fn tell_reports(log: &mut Log) {
     use report::Event;
-    let scheduled = |period: Period, so_far| Event::ReportScheduled {
-        trial: trial_id(),
-        period,
-        edition: edition(),
-        so_far,
-    };
+    let scheduled =
+        |period: Period, so_far| Event::ReportScheduled { trial: trial_id(), period, edition: edition(), so_far };
     let manifest = Manifest {
         cut: a_week().to(),
         log_sha256: "5a".repeat(32),

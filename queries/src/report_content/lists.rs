@@ -86,9 +86,11 @@ impl<'a> Lists<'a> {
 
     async fn changes_in_period(&self) -> Result<Vec<DocumentChange>> {
         let (from, below) = (stamp_of(self.span.from), stamp_of(self.span.to));
-        let find = Find::all(MOST_ROWS)
-            .equal("trial", self.trial.as_str())
-            .range("stamp", Some(from.into()), Some(below.into()));
+        let find = Find::all(MOST_ROWS).equal("trial", self.trial.as_str()).range(
+            "stamp",
+            Some(from.into()),
+            Some(below.into()),
+        );
         let mut rows: Vec<DocumentChange> = self.queries.views.find(&find).await?;
         rows.sort_by(|a, b| {
             (a.at, &a.document, a.revision, a.kind as u8).cmp(&(b.at, &b.document, b.revision, b.kind as u8))
@@ -188,7 +190,12 @@ impl<'a> Lists<'a> {
         }
         told.sort_by(|a, b| {
             let gravity = |flagged: &Flagged| flagged.codes.first().map(|code| code.severity());
-            (gravity(b), a.since, &a.file_name, &a.state.document).cmp(&(gravity(a), b.since, &b.file_name, &b.state.document))
+            (gravity(b), a.since, &a.file_name, &a.state.document).cmp(&(
+                gravity(a),
+                b.since,
+                &b.file_name,
+                &b.state.document,
+            ))
         });
         Ok(told)
     }
@@ -253,9 +260,7 @@ impl<'a> Lists<'a> {
     /// The state of a document at the cut, if it is in the trial.
     async fn document_at_cut(&self, document: &str) -> Result<Option<DocumentThen>> {
         let cut = stamp_of(self.span.to);
-        let find = Find::all(MOST_ROWS)
-            .equal("document", document)
-            .range("to", Some(cut.into()), None);
+        let find = Find::all(MOST_ROWS).equal("document", document).range("to", Some(cut.into()), None);
         let rows: Vec<DocumentThen> = self.queries.views.find(&find).await?;
         Ok(rows.into_iter().find(|DocumentThen(state)| state.from < cut && state.trial == self.trial.as_str()))
     }

@@ -38,12 +38,14 @@ async fn a_document_in_a_report_out() {
     let mails = world.mails();
     assert_eq!(mails.len(), 2, "one for the Monday before anything was there, one for the week");
     let mails: Vec<_> = mails.iter().map(|mail| MessageParser::default().parse(mail).unwrap()).collect();
-    let week = mails.iter().find(|mail| mail.body_text(0).unwrap().contains("1 document added")).expect("the week's mail");
+    let week =
+        mails.iter().find(|mail| mail.body_text(0).unwrap().contains("1 document added")).expect("the week's mail");
     let pdf = week.attachments().next().expect("a PDF");
     assert_eq!(pdf.attachment_name(), Some("ACME-101_2026-11-16_2026-11-22.pdf"));
     assert!(pdf.contents().starts_with(b"%PDF-"));
 
-    let link = week.body_text(0).unwrap().split_whitespace().find(|word| word.contains("/unsubscribe/")).unwrap().to_owned();
+    let link =
+        week.body_text(0).unwrap().split_whitespace().find(|word| word.contains("/unsubscribe/")).unwrap().to_owned();
     let path = link.strip_prefix("http://127.0.0.1:8080").unwrap();
     world.send("", "GET", path, json!({})).await.expect(200);
     let status = |answer: serde_json::Value| answer["items"][0]["status"].clone();
