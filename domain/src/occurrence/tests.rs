@@ -3,7 +3,7 @@
 use super::*;
 use crate::aggregate::encode;
 use crate::edition::Paper;
-use crate::given::{edition, given, minute, period, slot, trial};
+use crate::given::{edition, given, minute, period, slot};
 
 /// The most bytes that one append may carry, in every log.
 const MAX_APPEND_BYTES: usize = 1_048_576;
