@@ -32,6 +32,18 @@ pub trait Event: Serialize + DeserializeOwned + Clone + PartialEq + Debug + Send
     /// The type's name.
     fn kind(&self) -> &'static str;
 
+    /// The tagged value that is stored.
+    ///
+    /// # Errors
+    /// Where the data have no JSON.
+    fn to_json(&self) -> serde_json::Result<Value>;
+
+    /// The event of a tagged value.
+    ///
+    /// # Errors
+    /// Where it is of no known type or shape.
+    fn from_json(tagged: Value) -> serde_json::Result<Self>;
+
     /// Version of the type's data.
     fn version(&self) -> u32 {
         1
@@ -43,6 +55,20 @@ pub trait Event: Serialize + DeserializeOwned + Clone + PartialEq + Debug + Send
         data
     }
 }
+
+/// The JSON of an event: no generic function, so that it is compiled here and not in each crate that stores or reads events.
+macro_rules! stored_as_json {
+    () => {
+        fn to_json(&self) -> serde_json::Result<serde_json::Value> {
+            serde_json::to_value(self)
+        }
+
+        fn from_json(tagged: serde_json::Value) -> serde_json::Result<Self> {
+            serde_json::from_value(tagged)
+        }
+    };
+}
+pub(crate) use stored_as_json;
 
 /// Which HTTP status a refusal becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +104,7 @@ pub struct Undecodable {
 /// The event's data as it is stored: a JSON object.
 #[must_use]
 pub fn encode<E: Event>(event: &E) -> Vec<u8> {
-    match serde_json::to_value(event) {
+    match event.to_json() {
         Ok(Value::Object(mut tagged)) => tagged.remove("data").unwrap_or_default().to_string().into_bytes(),
         Ok(_) | Err(_) => unreachable!("an event is a tagged enum of plain data"),
     }
@@ -91,7 +117,7 @@ pub fn encode<E: Event>(event: &E) -> Vec<u8> {
 pub fn decode<E: Event>(kind: &str, version: u32, data: &[u8]) -> Result<E, Undecodable> {
     let undecodable = |detail: String| Undecodable { kind: kind.to_owned(), version, detail };
     let data: Value = serde_json::from_slice(data).map_err(|e| undecodable(e.to_string()))?;
-    let event: E = serde_json::from_value(json!({"type": kind, "data": E::lift(kind, version, data)}))
+    let event = E::from_json(json!({"type": kind, "data": E::lift(kind, version, data)}))
         .map_err(|e| undecodable(e.to_string()))?;
     if version > event.version() {
         return Err(undecodable(format!("this program knows versions up to {}", event.version())));

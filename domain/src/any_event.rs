@@ -1,6 +1,8 @@
 //! Any event of any stream: what the projections fold.
 
-use crate::aggregate::{Aggregate, Undecodable, decode};
+use serde_json::Value;
+
+use crate::aggregate::{Aggregate, Undecodable, decode, replay};
 use crate::{clock, content, delivery, document, membership, occurrence, report, subscription, trial};
 
 /// One variant per aggregate, no registry.
@@ -58,4 +60,32 @@ impl AnyEvent {
             }
         })
     }
+}
+
+/// The state that the stored events of a stream fold to, as JSON (free text stays sealed); none where no aggregate has such
+/// streams.
+///
+/// # Errors
+/// Where one of them cannot be decoded.
+pub fn state_of(stream: &str, events: &[(&str, u32, &[u8])]) -> Result<Option<Value>, Undecodable> {
+    fn fold<A: Aggregate>(events: &[(&str, u32, &[u8])]) -> Result<Value, Undecodable> {
+        let unwritable = |e: serde_json::Error| Undecodable {
+            kind: A::CATEGORY.to_owned(),
+            version: 1,
+            detail: format!("its state has no JSON: {e}"),
+        };
+        serde_json::to_value(replay::<A>(events.iter().copied())?).map_err(unwritable)
+    }
+    Ok(Some(match stream.split_once('-').map_or(stream, |(category, _)| category) {
+        trial::Trial::CATEGORY => fold::<trial::Trial>(events)?,
+        membership::Membership::CATEGORY => fold::<membership::Membership>(events)?,
+        document::Document::CATEGORY => fold::<document::Document>(events)?,
+        content::ContentState::CATEGORY => fold::<content::ContentState>(events)?,
+        subscription::Subscription::CATEGORY => fold::<subscription::Subscription>(events)?,
+        occurrence::Occurrence::CATEGORY => fold::<occurrence::Occurrence>(events)?,
+        report::Report::CATEGORY => fold::<report::Report>(events)?,
+        delivery::Delivery::CATEGORY => fold::<delivery::Delivery>(events)?,
+        clock::ClockDay::CATEGORY => fold::<clock::ClockDay>(events)?,
+        _unknown => return Ok(None),
+    }))
 }

@@ -80,6 +80,8 @@ impl Event {
 }
 
 impl aggregate::Event for Event {
+    aggregate::stored_as_json!();
+
     fn kind(&self) -> &'static str {
         self.into()
     }

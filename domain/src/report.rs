@@ -95,6 +95,8 @@ pub enum Event {
 }
 
 impl aggregate::Event for Event {
+    aggregate::stored_as_json!();
+
     fn kind(&self) -> &'static str {
         self.into()
     }

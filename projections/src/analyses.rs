@@ -46,6 +46,7 @@ pub struct Analysis {
 
 impl Row for Analysis {
     const TABLE: Table = Table { name: "analyses", indexes: &[&["open", "id"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         self.id.clone()

@@ -25,6 +25,7 @@ pub struct Closing {
 
 impl Row for Closing {
     const TABLE: Table = Table { name: "closings", indexes: &[&["one", "stamp"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         self.instant.to_string()
@@ -47,6 +48,7 @@ impl LogHash {
 
 impl Row for LogHash {
     const TABLE: Table = Table { name: "log_hash", indexes: &[] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         Self::KEY.to_owned()

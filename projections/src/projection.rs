@@ -8,7 +8,6 @@ use domain::any_event::AnyEvent;
 use jiff::Timestamp;
 use ports::{Categories, Error, EventHash, Metadata, Result, StoredEvent, Table, ViewStore, Write};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 /// The order of an event among the closings: microseconds of the last closing before it, 0 before the first.
 ///
@@ -67,19 +66,43 @@ impl Recorded {
 }
 
 /// A row of a view.
-pub trait Row: Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Row: Sized + Send + Sync + 'static {
     /// Where rows of this kind stand.
     const TABLE: Table;
     /// The row's key.
     fn key(&self) -> String;
+    /// How it is stored.
+    ///
+    /// # Errors
+    /// Where it has no JSON.
+    fn to_json(&self) -> serde_json::Result<Vec<u8>>;
+    /// The row out of its stored form.
+    ///
+    /// # Errors
+    /// Where it has another shape.
+    fn from_json(json: &[u8]) -> serde_json::Result<Self>;
 }
+
+/// The JSON of a row: no generic function, so that it is compiled here and not in each crate that reads rows.
+macro_rules! row_as_json {
+    () => {
+        fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+            serde_json::to_vec(self)
+        }
+
+        fn from_json(json: &[u8]) -> serde_json::Result<Self> {
+            serde_json::from_slice(json)
+        }
+    };
+}
+pub(crate) use row_as_json;
 
 /// A row out of its stored form.
 ///
 /// # Errors
 /// `Corrupt` where it has another shape: the view was written by another version and must be rebuilt.
 pub fn decode_row<R: Row>(row: &[u8]) -> Result<R> {
-    serde_json::from_slice(row).map_err(|e| Error::Corrupt(format!("a row of {}: {e}", R::TABLE.name)))
+    R::from_json(row).map_err(|e| Error::Corrupt(format!("a row of {}: {e}", R::TABLE.name)))
 }
 
 /// Folds events into rows. It reads rows by key only, through the draft, and matches events without `_`.
@@ -130,7 +153,7 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// `Rejected` where the row cannot be written as JSON.
     pub fn put<R: Row>(&mut self, row: &R) -> Result<()> {
-        let bytes = serde_json::to_vec(row).map_err(|e| Error::Rejected(format!("a row of {}: {e}", R::TABLE.name)))?;
+        let bytes = row.to_json().map_err(|e| Error::Rejected(format!("a row of {}: {e}", R::TABLE.name)))?;
         self.change::<R>(row.key(), Some(bytes.into()));
         Ok(())
     }
@@ -191,6 +214,7 @@ impl Progress {
 
 impl Row for Progress {
     const TABLE: Table = Table { name: "progress", indexes: &[] };
+    row_as_json!();
 
     fn key(&self) -> String {
         self.projection.clone()

@@ -85,6 +85,7 @@ pub struct ReportNow {
 impl Row for ReportNow {
     const TABLE: Table =
         Table { name: "reports", indexes: &[&["trial", "scheduled_at"], &["status", "cut_stamp"], &["sending", "id"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         self.id.to_string()
@@ -140,6 +141,7 @@ pub struct DeliveryNow {
 
 impl Row for DeliveryNow {
     const TABLE: Table = Table { name: "deliveries", indexes: &[&["report", "due"], &["report", "id"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         self.id.to_string()

@@ -34,6 +34,7 @@ pub struct SubscriptionNow {
 
 impl Row for SubscriptionNow {
     const TABLE: Table = Table { name: "subscriptions", indexes: &[&["user", "id"], &["trial", "id"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         self.id.to_string()
@@ -55,6 +56,7 @@ pub struct Served {
 
 impl Row for Served {
     const TABLE: Table = Table { name: "served", indexes: &[&["slot", "to"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         format!("{}|{}|{:020}", self.slot, self.subscription, self.from)
@@ -90,6 +92,7 @@ impl SlotNow {
 
 impl Row for SlotNow {
     const TABLE: Table = Table { name: "slots", indexes: &[&["one", "due"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         self.key.clone()

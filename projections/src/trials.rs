@@ -29,6 +29,7 @@ pub struct TrialSettings {
 
 impl Row for TrialSettings {
     const TABLE: Table = Table { name: "trial_settings", indexes: &[&["trial", "stamp"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         format!("{}|{:020}", self.trial, self.stamp)
@@ -42,6 +43,7 @@ pub struct TrialNow(pub TrialSettings);
 
 impl Row for TrialNow {
     const TABLE: Table = Table { name: "trials", indexes: &[] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         self.0.trial.to_string()
@@ -61,6 +63,7 @@ pub struct Member {
 
 impl Row for Member {
     const TABLE: Table = Table { name: "members", indexes: &[&["trial", "user"], &["user", "trial"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         format!("{}|{}", self.trial, self.user)

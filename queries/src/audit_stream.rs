@@ -2,17 +2,10 @@
 
 use axum::extract::State;
 use domain::access::Role;
-use domain::aggregate::{Aggregate, replay};
+use domain::any_event;
 use domain::clock::ClockDay;
 use domain::content::ContentState;
-use domain::delivery::Delivery;
-use domain::document::Document;
 use domain::id::Id;
-use domain::membership::Membership;
-use domain::occurrence::Occurrence;
-use domain::report::Report;
-use domain::subscription::Subscription;
-use domain::trial::Trial;
 use http::{After, Caller, Json, Path, Problem, Problems, Query};
 use jiff::Timestamp;
 use ports::{Error, EventHash, Result, StoredEvent};
@@ -71,27 +64,11 @@ fn break_of(events: &[StoredEvent]) -> Option<u64> {
     None
 }
 
-fn fold<A: Aggregate>(events: &[StoredEvent]) -> Result<Value> {
-    let stored = events.iter().map(|e| (e.event.kind.as_str(), e.event.version, e.event.data.as_ref()));
-    let state: A = replay(stored).map_err(|e| Error::Corrupt(e.to_string()))?;
-    serde_json::to_value(state).map_err(|e| Error::Corrupt(e.to_string()))
-}
-
 /// What the events of a stream fold to; none where no aggregate has such streams.
 fn state_of(stream: &str, events: &[StoredEvent]) -> Result<Option<Value>> {
-    let (category, _) = stream.split_once('-').unwrap_or((stream, ""));
-    Ok(Some(match category {
-        Trial::CATEGORY => fold::<Trial>(events)?,
-        Membership::CATEGORY => fold::<Membership>(events)?,
-        Document::CATEGORY => fold::<Document>(events)?,
-        ContentState::CATEGORY => fold::<ContentState>(events)?,
-        Subscription::CATEGORY => fold::<Subscription>(events)?,
-        Occurrence::CATEGORY => fold::<Occurrence>(events)?,
-        Report::CATEGORY => fold::<Report>(events)?,
-        Delivery::CATEGORY => fold::<Delivery>(events)?,
-        ClockDay::CATEGORY => fold::<ClockDay>(events)?,
-        _unknown => return Ok(None),
-    }))
+    let stored: Vec<_> =
+        events.iter().map(|e| (e.event.kind.as_str(), e.event.version, e.event.data.as_ref())).collect();
+    any_event::state_of(stream, &stored).map_err(|e| Error::Corrupt(e.to_string()))
 }
 
 impl Queries {

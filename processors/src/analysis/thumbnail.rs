@@ -1,8 +1,9 @@
 //! A small version of an image.
 
 use domain::findings::FindingCode;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use jpeg_encoder::{ColorType, Encoder};
 
 use crate::analysis::image::{Channels, Pixels};
@@ -62,19 +63,29 @@ pub(super) fn resize(
     to_height: u32,
     filter: Filter,
 ) -> Result<Vec<u8>, Stop> {
-    let failed =
-        |error: &dyn std::fmt::Display| Stop::found(FindingCode::Undecodable, format!("cannot resize: {error}"));
-    let pixel = match channels {
-        Channels::Grey => PixelType::U8,
-        Channels::Rgb => PixelType::U8x3,
-    };
     let filter = match filter {
         Filter::Hamming => FilterType::Hamming,
         Filter::Lanczos => FilterType::Lanczos3,
     };
-    let source = ImageRef::new(width, height, data, pixel).map_err(|error| failed(&error))?;
-    let mut target = Image::new(to_width, to_height, pixel);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
-    Resizer::new().resize(&source, &mut target, &options).map_err(|error| failed(&error))?;
-    Ok(target.into_vec())
+    let mut small = vec![0; to_width as usize * to_height as usize * channels.count()];
+    match channels {
+        Channels::Grey => resize_typed::<U8>(data, (width, height), &mut small, (to_width, to_height), &options),
+        Channels::Rgb => resize_typed::<U8x3>(data, (width, height), &mut small, (to_width, to_height), &options),
+    }
+    .map_err(|sentence| Stop::found(FindingCode::Undecodable, format!("cannot resize: {sentence}")))?;
+    Ok(small)
+}
+
+/// `Resizer::resize` would compile the kernels of all 13 pixel types into this crate: a minute of the first build.
+fn resize_typed<P: PixelTrait>(
+    from: &[u8],
+    (from_width, from_height): (u32, u32),
+    to: &mut [u8],
+    (to_width, to_height): (u32, u32),
+    options: &ResizeOptions,
+) -> Result<(), String> {
+    let source = TypedImageRef::<P>::from_buffer(from_width, from_height, from).map_err(|e| e.to_string())?;
+    let mut target = TypedImage::<P>::from_buffer(to_width, to_height, to).map_err(|e| e.to_string())?;
+    Resizer::new().resize_typed(&source, &mut target, options).map_err(|e| e.to_string())
 }

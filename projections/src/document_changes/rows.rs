@@ -83,6 +83,7 @@ pub struct FiguresNow {
 
 impl Row for FiguresNow {
     const TABLE: Table = Table { name: "figures_now", indexes: &[&["trial", "dimension"], &["dimension", "trial"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         self.series.clone()
@@ -102,6 +103,7 @@ pub struct FiguresThen {
 
 impl Row for FiguresThen {
     const TABLE: Table = Table { name: "figures_then", indexes: &[&["series", "stamp"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         format!("{}|{:020}", self.series, self.stamp)
@@ -119,6 +121,7 @@ pub struct DimensionValues {
 
 impl Row for DimensionValues {
     const TABLE: Table = Table { name: "dimension_values", indexes: &[] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         self.dimension.clone()
@@ -161,6 +164,7 @@ pub struct DocumentNow(pub DocumentState);
 
 impl Row for DocumentNow {
     const TABLE: Table = Table { name: "documents_now", indexes: &[&["content", "document"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         self.0.document.to_string()
@@ -177,6 +181,7 @@ impl Row for DocumentThen {
         name: "documents_then",
         indexes: &[&["trial", "content", "to"], &["trial", "flagged", "to"], &["document", "to"]],
     };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         format!("{}|{:020}", self.0.document, self.0.from)
@@ -233,6 +238,7 @@ pub struct DocumentChange {
 impl Row for DocumentChange {
     const TABLE: Table =
         Table { name: "document_changes", indexes: &[&["trial", "stamp"], &["trial", "kind", "stamp"]] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         format!("{}|{:020}|{}|{}|{:?}", self.trial, self.stamp, self.document, self.revision, self.kind)
@@ -278,6 +284,7 @@ pub struct ContentNow {
 
 impl Row for ContentNow {
     const TABLE: Table = Table { name: "contents_now", indexes: &[] };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         self.content.to_string()
@@ -310,6 +317,7 @@ impl Row for TrialContent {
         name: "trial_contents",
         indexes: &[&["trial", "flagged", "to"], &["trial", "duplicated", "to"], &["trial", "content", "to"]],
     };
+    crate::projection::row_as_json!();
 
     fn key(&self) -> String {
         format!("{}|{}|{:020}", self.trial, self.content, self.from)
