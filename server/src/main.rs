@@ -10,7 +10,10 @@ use clap::{Args, Parser, Subcommand};
 use ports::{Clock, Ports};
 use processors::analysis::isolated::VERB;
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use trialbrief::app::{self, AppSettings};
 use trialbrief::config::{self, LogFormat, SignInKind, Sources};
 use trialbrief::wire::{self, Urls};
@@ -121,7 +124,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Serve(configured) => {
             let mut settings = configured.load()?.settings;
-            log_to(&settings.log.filter, settings.log.format);
+            log_to(settings.log.filter.clone(), settings.log.format);
             let ports = wire::connect(&Urls::of(&settings), Clock::system())?;
             let listener =
                 TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
@@ -154,7 +157,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
 
 /// The sample trial.
 async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<ExitCode> {
-    log_to("warn", LogFormat::Text);
+    log_to(Targets::new().with_default(tracing::Level::WARN), LogFormat::Text);
     let flags = vec![("data".to_owned(), data.display().to_string()), ("listen".to_owned(), listen)];
     let mut settings = config::load(&Sources { file: None, environment: Vec::new(), flags })?.settings;
     // The address first: mails name it, and a port that is taken is told before anything is done.
@@ -253,14 +256,12 @@ async fn interrupted() {
     });
 }
 
-fn log_to(filter: &str, format: LogFormat) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
-    }
+fn log_to(filter: Targets, format: LogFormat) {
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
 }

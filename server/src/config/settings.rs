@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use processors::analysis::Limits;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use url::{Host, Url};
 
 use super::layers::{Layers, Source};
@@ -107,12 +107,12 @@ pub struct Analysis {
 }
 
 /// What is logged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Log {
     /// For whom.
     pub format: LogFormat,
-    /// What, as `tracing_subscriber::EnvFilter` takes it.
-    pub filter: String,
+    /// What: a level, and levels of single targets.
+    pub filter: Targets,
 }
 
 /// How a line of the log looks.
@@ -326,10 +326,11 @@ impl Check<'_> {
                 LogFormat::Text
             }
         };
-        if let Err(error) = EnvFilter::try_new(&log.filter) {
+        let filter = log.filter.parse().unwrap_or_else(|error| {
             self.wrong("log.filter", &log.filter, format!("{error}; write it like \"info,processors=debug\""));
-        }
-        Log { format, filter: log.filter }
+            Targets::new()
+        });
+        Log { format, filter }
     }
 }
 
