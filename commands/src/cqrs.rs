@@ -150,6 +150,16 @@ impl CommandLog<'_> {
         Ok(receipt)
     }
 
+    /// Looks whether an append under a key wrote these events, or found those of another request under the same key that came
+    /// at the same moment: a log tells repeats by event ids alone, and these two have the same.
+    async fn written_by_us<A: Aggregate>(&self, context: &Loaded<A>, written: &[NewEvent]) -> Result<(), Failure> {
+        let there = self.log.read(&context.stream, context.expected.next()).await?;
+        if there.iter().zip(written).all(|(there, ours)| there.event == *ours) {
+            return Ok(());
+        }
+        self.earlier(&there)?.map_or(Ok(()), |receipt| Err(Failure::Repeated(receipt)))
+    }
+
     /// The events as the log wants them: ids derived, hashes chained.
     fn envelopes<A: Aggregate>(&self, context: &Loaded<A>, events: &[Fact<A::Event>]) -> ports::Result<Vec<NewEvent>> {
         let recorded_at = self.clock.now();
@@ -206,11 +216,15 @@ impl<A: Aggregate> EventStore<Root<A>> for CommandLog<'_> {
             context.position
         } else {
             let envelopes = self.envelopes(&context, &events).map_err(unexpected)?;
-            match self.log.append(&context.stream, context.expected, &envelopes).await {
-                Ok(position) => Some(position),
+            let position = match self.log.append(&context.stream, context.expected, &envelopes).await {
+                Ok(position) => position,
                 Err(ports::Error::Conflict(_)) => return Err(AggregateError::AggregateConflict),
                 Err(error) => return Err(unexpected(error)),
+            };
+            if self.cause.request.is_some() {
+                self.written_by_us(&context, &envelopes).await.map_err(unexpected)?;
             }
+            Some(position)
         };
         *self.receipt.lock().unwrap_or_else(PoisonError::into_inner) =
             Receipt { position, appended: events.len(), repeated: false };

@@ -45,11 +45,14 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// A value out of JSON text.
+/// A value out of the text of a JSON object. `serde` would take an array for an object whose fields come in order.
 ///
 /// # Errors
 /// 422 that names the field.
 pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Problem::malformed("The body must be one JSON object: {…}."));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| misfit(&error))?;
     deserializer.end().map_err(|error| Problem::malformed(format!("The JSON is malformed: {error}.")))?;

@@ -1,10 +1,12 @@
 //! The application as a function of its ports: a router, workers that can be stepped, and the loop that drives both.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::response::Response;
 use axum::{Extension, Router};
 use commands::Commands;
 use http::sign_in::development::Development;
@@ -207,34 +209,32 @@ fn router(ports: &Ports, settings: &AppSettings, commands: Commands, queries: Qu
         .method_not_allowed_fallback(http::method_not_allowed)
         .fallback(crate::client::serve)
         .layer(axum::middleware::from_fn_with_state(health.clone(), crate::health::count_requests))
+        .layer(axum::middleware::map_response(guarded))
         .layer(Extension(sign_in))
 }
 
+/// What holds for every answer that does not say otherwise: it is for this caller only, and of the type that it says.
+async fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
 /// Serves and works until `shutdown` resolves, then finishes what is under way.
-///
-/// # Errors
-/// Where the listener fails.
-pub async fn run(
-    app: App,
-    clock: Clock,
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+pub async fn run(app: App, clock: Clock, listener: TcpListener, shutdown: impl Future<Output = ()> + Send + 'static) {
     let (stop, stopped) = watch::channel(false);
     let mut working = JoinSet::new();
     for worker in app.workers {
         working.spawn(drive(worker, clock.clone(), app.health.clone(), stopped.clone()));
     }
-    let service = app.router.into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service)
-        .with_graceful_shutdown(async move {
-            shutdown.await;
-            // Receivers live in the workers; none of them left means nothing to stop.
-            let _ = stop.send(true);
-        })
-        .await;
+    let told = async move {
+        shutdown.await;
+        // Receivers live in the workers; none of them left means nothing to stop.
+        let _ = stop.send(true);
+    };
+    crate::listen::serve(listener, app.router, told).await;
     while working.join_next().await.is_some() {}
-    served
 }
 
 /// Brings every view to the log's end, from nothing where its file was deleted, so that no answer comes from half a view.

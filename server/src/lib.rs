@@ -5,6 +5,7 @@ mod client;
 pub mod config;
 pub mod demo;
 mod health;
+mod listen;
 mod openapi;
 mod outbox;
 pub mod replay;

@@ -136,7 +136,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
                 demo::add_people(ports.directory.as_ref()).await?;
             }
             tracing::info!(address = %listener.local_addr()?, "serving");
-            app::run(app, ports.clock, listener, interrupted()).await?;
+            app::run(app, ports.clock, listener, interrupted()).await;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Demo { data, once, listen } => run_demo(&data, once, listen).await,
@@ -193,7 +193,7 @@ async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<Exi
         "  4. Stop it with Ctrl-C, then: trialbrief replay --data {}   (every view rebuilt: equal)",
         data.display()
     ));
-    app::run(app, clock, listener, interrupted()).await?;
+    app::run(app, clock, listener, interrupted()).await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -135,6 +135,25 @@ async fn the_same_key_is_the_same_mail_whenever_it_comes_again() {
 }
 
 #[tokio::test]
+async fn of_different_requests_at_once_under_one_key_one_is_carried_out_and_the_others_are_told() {
+    let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
+    let titled = |title: String| {
+        let request = Request::put("/api/trials/ACME-102")
+            .header("Trialbrief-Person", "ada")
+            .header("Content-Type", "application/json")
+            .header("Idempotency-Key", "one-key");
+        world.ask(request.body(Body::from(json!({"title": title}).to_string())).unwrap())
+    };
+    let answers = futures::future::join_all((0..8).map(|i| titled(format!("Title {i}")))).await;
+    world.settle().await;
+    let kept = world.get("ada", "/api/trials/ACME-102/summary").await.expect(200).json()["title"].clone();
+    for (i, answer) in answers.into_iter().enumerate() {
+        let status = if kept == format!("Title {i}") { 200 } else { 422 };
+        answer.expect(status);
+    }
+}
+
+#[tokio::test]
 async fn it_is_refused_where_there_is_nothing_to_send() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
