@@ -60,7 +60,9 @@ impl aggregate::Event for Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// So whoever takes a coordinator's role away is one still: a trial never loses its last.
-    #[error("a coordinator does not give up the role; let another coordinator of the trial take it, so that one remains")]
+    #[error(
+        "a coordinator does not give up the role; let another coordinator of the trial take it, so that one remains"
+    )]
     OwnRole,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::{Extension, Router};
-use commands::Commands;
+use commands::{Commands, Openers};
 use http::sign_in::development::Development;
 use http::{ProblemDocument, SignIn};
 use jiff::{SignedDuration, Timestamp};
@@ -38,6 +38,8 @@ pub struct AppSettings {
     pub base_url: String,
     /// The largest upload, in bytes.
     pub largest_upload_bytes: u64,
+    /// Who may open trials.
+    pub openers: Openers,
     /// About mail.
     pub mail: MailerSettings,
     /// Limits of an analysis.
@@ -61,6 +63,7 @@ impl AppSettings {
             bucket: settings.bucket.clone(),
             base_url: settings.base_url.clone(),
             largest_upload_bytes: settings.largest_upload_bytes,
+            openers: settings.openers.clone(),
             mail: MailerSettings {
                 from: (mail.from_name.clone(), mail.from_address.clone()),
                 domain: mail.domain.clone(),
@@ -106,7 +109,11 @@ fn commands(ports: &Ports, settings: &AppSettings) -> Commands {
         Arc::clone(&ports.directory),
         Arc::clone(&ports.keys),
         ports.clock.clone(),
-        commands::Settings { bucket: settings.bucket.clone(), largest_upload_bytes: settings.largest_upload_bytes },
+        commands::Settings {
+            bucket: settings.bucket.clone(),
+            largest_upload_bytes: settings.largest_upload_bytes,
+            openers: settings.openers.clone(),
+        },
     )
 }
 
