@@ -47,7 +47,9 @@ impl Commands {
     }
 }
 
-/// Give somebody a role in the trial. Coordinators do not lower their own: another one does, so that the trial keeps one.
+/// Give somebody a role in the trial.
+///
+/// Coordinators do not lower their own: another one does, so that the trial keeps one.
 #[utoipa::path(put, path = "/api/trials/{id}/members/{user}", tag = "trials",
     params(("id" = String, Path), ("user" = String, Path)), request_body = GrantMembership,
     responses((status = 200, body = Written<MembershipSet>), Problems))]
@@ -66,7 +68,9 @@ pub(crate) async fn grant(
     Ok(Answer::new(MembershipSet { trial, user, role: Some(ask.role) }).after(receipt.position))
 }
 
-/// Take somebody's role in the trial away. Reports to them are withheld from now on. A coordinator's is taken by another one.
+/// Take somebody's role in the trial away. Reports to them are withheld from now on.
+///
+/// A coordinator's is taken by another one, so that the trial keeps one.
 #[utoipa::path(delete, path = "/api/trials/{id}/members/{user}", tag = "trials",
     params(("id" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Written<MembershipSet>), Problems))]

@@ -77,8 +77,9 @@ impl Commands {
     }
 }
 
-/// Open a trial, or change the settings of one. Who opens it becomes its coordinator. One whose documents are there already is
-/// opened only by those whom the configuration names.
+/// Open a trial, or change the settings of one. Who opens it becomes its coordinator.
+///
+/// One whose documents are there already is opened only by those whom the configuration names.
 #[utoipa::path(put, path = "/api/trials/{id}", tag = "trials", params(("id" = String, Path)), request_body = SetTrial,
     responses((status = 200, body = Written<TrialSet>), Problems))]
 pub(crate) async fn route(
