@@ -8,7 +8,6 @@ use http::{Answer, Caller, Json, Path, Problem, Problems, Written};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::subscribe::edition;
 use crate::{Commands, Subscribed};
 
 /// What to change; what is left out stays.
@@ -30,10 +29,8 @@ pub(crate) async fn route(
     Path(id): Path<String>,
     Json(ask): Json<ChangeSubscription>,
 ) -> Result<Answer<Subscribed>, Problem> {
-    let (id, known) = commands.own_subscription(&caller, &id).await?;
-    let schedule = ask.schedule.clone().unwrap_or(known.schedule);
-    let edition = edition(&schedule, ask.paper.unwrap_or(known.edition.paper));
-    let command = Command::Reschedule { schedule, edition };
+    let (id, _) = commands.own_subscription(&caller, &id).await?;
+    let command = Command::Reschedule { schedule: ask.schedule.clone(), paper: ask.paper };
     let receipt = commands.sender.send(&id, &caller.cause(&ask), command).await?;
     Ok(Answer::new(commands.subscribed(id).await?).after(receipt.position))
 }

@@ -9,7 +9,7 @@ use ports::{Error, Record};
 
 use crate::Commands;
 use crate::document_properties::reason_in;
-use crate::patch_document::repeats;
+use crate::keyed::repeats;
 use crate::store_document::mark;
 
 /// How often it is tried again when somebody else wrote the record meanwhile.

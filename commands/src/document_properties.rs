@@ -29,6 +29,9 @@ const LONGEST_REASON: usize = 1_000;
 /// The largest record, in bytes of JSON: an event holds it twice, sealed, and must fit into one append.
 const LARGEST_RECORD_BYTES: usize = 131_072;
 
+/// The largest size, in bytes: 2^53, up to which every reader of JSON tells whole numbers apart.
+const LARGEST_SIZE_BYTES: u64 = 1 << 53;
+
 /// Checks one property that a caller gives.
 ///
 /// # Errors
@@ -41,7 +44,10 @@ pub(crate) fn check(name: &str, value: &Value) -> Result<(), Problem> {
             value.as_str().is_some_and(|text| text.starts_with("s3://")),
             "the place of a stored file, as in s3://bucket/key",
         ),
-        "Size" => (value.is_u64(), "the file's size in bytes: a whole number, 0 or more"),
+        "Size" => (
+            value.as_u64().is_some_and(|bytes| bytes <= LARGEST_SIZE_BYTES),
+            "the file's size in bytes: a whole number, 0 or more, at most 9007199254740992",
+        ),
         "MD5" => (value.as_str().is_some_and(is_md5), "an MD5 as 32 hexadecimal digits"),
         "TrialId" => match value.as_str() {
             Some(text) => return TrialId::parse("TrialId", text).map(|_| ()).map_err(Problem::from),

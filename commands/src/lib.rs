@@ -10,6 +10,7 @@ mod delete_document;
 mod document_properties;
 mod end_subscription;
 mod error;
+mod keyed;
 mod observe_document;
 mod open_trial;
 mod patch_document;
@@ -23,6 +24,7 @@ mod unsubscribe;
 
 use std::sync::Arc;
 
+use domain::id::UserId;
 use http::{Access, Keys};
 use ports::{Clock, Directory, DocumentStore, EventLog, FileStore, KeyRing};
 use utoipa_axum::router::OpenApiRouter;
@@ -59,6 +61,17 @@ pub struct Settings {
     pub bucket: String,
     /// The largest upload, in bytes.
     pub largest_upload_bytes: u64,
+    /// Who may open trials.
+    pub openers: Openers,
+}
+
+/// Who may open trials, and so becomes their first coordinator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Openers {
+    /// Anybody who is signed in, where no document of the trial is there yet.
+    Anyone,
+    /// These people only; they also open trials whose documents are there already.
+    People(Vec<UserId>),
 }
 
 impl Commands {

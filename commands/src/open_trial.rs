@@ -5,11 +5,13 @@ use domain::access::{Action, Role};
 use domain::id::TrialId;
 use domain::membership::{self, Membership};
 use domain::trial::{Command, Enclosure, Trial};
+use futures::TryStreamExt;
 use http::{Answer, Caller, Json, Keys, Path, Problem, Problems, Written};
+use ports::RecordFilter;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Commands;
+use crate::{Commands, Openers};
 
 /// A trial's settings.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -36,6 +38,30 @@ pub struct TrialSet {
 }
 
 impl Commands {
+    /// Lets the caller open a trial.
+    ///
+    /// # Errors
+    /// 403 where others may, or where its documents are there already and nobody said who may.
+    async fn require_opener(&self, caller: &Caller, trial: &TrialId) -> Result<(), Problem> {
+        let remedy = "Ask an operator to name you in the setting `trials.openers`.";
+        match &self.settings.openers {
+            Openers::People(people) if people.contains(&caller.user) => Ok(()),
+            Openers::People(_) => Err(Problem::forbidden("You may not open trials.").with_remedy(remedy)),
+            // Whoever opens a trial sees its documents.
+            Openers::Anyone if self.has_documents(trial).await? => {
+                Err(Problem::forbidden(format!("There are documents of {trial} already.")).with_remedy(remedy))
+            }
+            Openers::Anyone => Ok(()),
+        }
+    }
+
+    /// Whether records name the trial, or files lie where those of its records lie.
+    async fn has_documents(&self, trial: &TrialId) -> ports::Result<bool> {
+        let filter = RecordFilter { equals: vec![("TrialId", trial.to_string())] };
+        let is_named = !self.documents.list(&filter, None, 1).await?.is_empty();
+        Ok(is_named || self.originals.list(&format!("trials/{trial}/")).try_next().await?.is_some())
+    }
+
     /// Makes the founder a coordinator, unless somebody has decided on their role since. A crash after the opening is mended by
     /// asking again.
     async fn grant_to_founder(&self, caller: &Caller, trial: &TrialId) -> Result<(), Problem> {
@@ -52,6 +78,8 @@ impl Commands {
 }
 
 /// Open a trial, or change the settings of one. Who opens it becomes its coordinator.
+///
+/// One whose documents are there already is opened only by those whom the configuration names.
 #[utoipa::path(put, path = "/api/trials/{id}", tag = "trials", params(("id" = String, Path)), request_body = SetTrial,
     responses((status = 200, body = Written<TrialSet>), Problems))]
 pub(crate) async fn route(
@@ -66,7 +94,9 @@ pub(crate) async fn route(
         return Err(Problem::invalid("title", "`title` must have 1 to 300 characters, none of them a line break."));
     }
     let by = caller.user.clone();
-    if commands.access.trial(&trial).await? != Trial::Unknown {
+    if commands.access.trial(&trial).await? == Trial::Unknown {
+        commands.require_opener(&caller, &trial).await?;
+    } else {
         commands.grant_to_founder(&caller, &trial).await?;
         commands.access.require(&trial, &by, Action::Manage).await?;
     }

@@ -11,9 +11,10 @@ use http::{Answer, Caller, IfMatch, Json, Path, Problem, Problems, Written};
 use ports::{Cause, Record};
 use serde_json::{Map, Value};
 
+use crate::Commands;
 use crate::document_properties::{KEPT_BY_THE_SERVICE, check, check_size, kept_by_the_service, reason_in};
+use crate::keyed::repeats;
 use crate::store_document::{answer, sign};
-use crate::{Commands, LastChange};
 
 /// How often a change is decided again when somebody else wrote the record meanwhile.
 const ATTEMPTS: usize = 8;
@@ -68,7 +69,7 @@ impl Commands {
         sign(&mut patched, &change.cause, change.reason.clone(), self.clock.now());
         check_size(&patched.0)?;
         match self.documents.replace(&record, &patched).await {
-            Ok(()) if moved_file => self.keep_or_revert(&record, patched).await.map(Some),
+            Ok(()) if moved_file => self.keep_or_revert(&record, patched, &change.cause).await.map(Some),
             Ok(()) => Ok(Some(patched)),
             Err(ports::Error::Conflict(_)) => Ok(None),
             Err(error) => Err(error.into()),
@@ -82,18 +83,6 @@ impl Commands {
                 .with_remedy("Give the trial it shall belong to.")
         })?;
         if to == *from { Ok(()) } else { self.require_write(&to, caller).await }
-    }
-}
-
-/// Whether this very command wrote the record last.
-///
-/// # Errors
-/// 422 where its `Idempotency-Key` came with another request then.
-pub(crate) fn repeats(record: &Record, cause: &Cause) -> Result<bool, Problem> {
-    match LastChange::of(record).filter(|last| last.command == cause.command) {
-        None => Ok(false),
-        Some(last) if last.request == cause.request => Ok(true),
-        Some(_) => Err(Problem::key_reused()),
     }
 }
 

@@ -5,12 +5,19 @@ use domain::id::UserId;
 use http::{Answer, Caller, Json, Path, Problem, Problems, Written};
 use ports::Person;
 use serde::{Deserialize, Serialize};
+use url::Host;
 use utoipa::ToSchema;
 
 use crate::Commands;
 
 /// The largest address (RFC 5321, 4.5.3.1).
 const LONGEST_ADDRESS: usize = 254;
+
+/// The longest part before the `@` (RFC 5321, 4.5.3.1).
+const LONGEST_LOCAL_PART: usize = 64;
+
+/// The longest domain name (RFC 1035, 2.3.4), as text.
+const LONGEST_DOMAIN: usize = 253;
 
 /// A person's name and address.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -33,13 +40,15 @@ pub struct PersonSaved {
     pub address: Option<String>,
 }
 
-/// Checks an address as far as a mail needs: one `@`, and nothing that could become a header, a second recipient or a route.
+/// Checks an address: a dot-atom, `@` and a domain name. That is narrower than RFC 5321, and whatever passes is understood by
+/// the mailer and never a header, a second recipient, or a route (`%`, `!`).
 fn check_address(address: &str) -> Result<(), Problem> {
-    let is_plain = |c: char| !c.is_control() && !c.is_whitespace() && !"<>(),;:\\\"[]".contains(c);
+    let is_atom = |atom: &str| {
+        !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"#$&'*+-/=?^_`{|}~".contains(&b))
+    };
     let fine = address.len() <= LONGEST_ADDRESS
-        && address.chars().all(is_plain)
-        && address.split_once('@').is_some_and(|(local, host)| {
-            !local.is_empty() && local.len() <= 64 && !host.is_empty() && !host.contains('@') && !host.starts_with('.')
+        && address.split_once('@').is_some_and(|(local, domain)| {
+            local.len() <= LONGEST_LOCAL_PART && local.split('.').all(is_atom) && is_domain(domain)
         });
     if fine {
         return Ok(());
@@ -47,7 +56,18 @@ fn check_address(address: &str) -> Result<(), Problem> {
     Err(Problem::invalid(
         "address",
         "`address` must be one mail address such as name@example.org, without spaces or line breaks.",
+    )
+    .with_remedy(
+        "Before the @ write ASCII letters, digits, dots and signs, but neither % nor !; after it a domain name.",
     ))
+}
+
+/// A domain name in ASCII, or one that has an ASCII form (IDNA).
+fn is_domain(domain: &str) -> bool {
+    let is_plain = domain.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '.');
+    let Ok(Host::Domain(ascii)) = Host::parse(domain) else { return false };
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-');
+    is_plain && ascii.len() <= LONGEST_DOMAIN && ascii.split('.').all(is_label)
 }
 
 /// Save one's own name and address.
@@ -68,7 +88,9 @@ pub(crate) async fn route(
         return Err(Problem::invalid("name", "`name` must have 1 to 200 characters, none of them a line break."));
     }
     ask.address.as_deref().map_or(Ok(()), check_address)?;
-    let person = Person { user: user.to_string(), name: name.to_owned(), address: ask.address.clone(), active: true };
+    // Whether somebody has left is not theirs to say.
+    let active = commands.directory.person(user.as_str()).await?.is_none_or(|stored| stored.active);
+    let person = Person { user: user.to_string(), name: name.to_owned(), address: ask.address.clone(), active };
     commands.directory.save(&person).await?;
     Ok(Answer::new(PersonSaved { user, name: person.name, address: person.address }))
 }

@@ -7,8 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::access::Action;
 use domain::id::{DocumentId, TrialId};
-use futures::StreamExt;
-use http::document::{Document, file_location, is_leaving, shown, version};
+use http::document::{Document, file_location, is_leaving, shown, trial_of, version};
 use http::{Answer, Caller, Created, Problem, Problems, Written};
 use jiff::{SignedDuration, Timestamp};
 use ports::{Cause, FileKey, Record};
@@ -17,6 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::document_properties::check_size;
+use crate::keyed::{self, repeats};
 use crate::{Commands, LastChange};
 use incoming::{Described, Source};
 use measured::Measured;
@@ -63,35 +63,72 @@ impl Commands {
     async fn store_document(&self, caller: &Caller, described: Described, body: Source) -> Result<Response, Problem> {
         self.require_write(&described.trial, caller).await?;
         check_size(&described.properties)?;
-        let cause = caller.cause(&described);
         let document = DocumentId::of_command(caller.command);
         if caller.keyed
             && let Some(record) = self.documents.get(document.as_str()).await?
         {
-            // The caller sends the whole file before it listens.
-            body.for_each(|_| std::future::ready(())).await;
-            return stored_before(record, &cause);
+            let measured = measured::measure(body, self.settings.largest_upload_bytes).await?;
+            return self.stored_before(caller, record, &described, &measured).await;
         }
         // Each attempt has a key of its own: two at once under one Idempotency-Key must not overwrite each other's file.
         let attempt = Uuid::new_v4().simple();
         let key = FileKey::new(format!("trials/{}/{document}/{attempt}", described.trial))?;
         let began = self.clock.now();
         let measured = self.put(&key, body).await?;
-        if self.clock.now().duration_since(began) >= LONGEST_UPLOAD {
+        if let Err(problem) = self.may_still_store(&described.trial, caller, began).await {
             self.originals.delete(&key).await?;
-            return Err(Problem::malformed("The upload took longer than 23 hours, so nothing was stored."));
+            return Err(problem);
         }
-        let record = self.new_record(&document, described, &key, &measured, &cause);
+        let record = self.new_record(&document, &described, &key, &measured, &cause(caller, &described, &measured));
         match self.documents.insert(&record).await {
             Ok(()) => Ok(created(record)),
             Err(ports::Error::Conflict(text)) => {
                 self.originals.delete(&key).await?;
                 let first = self.documents.get(document.as_str()).await?;
-                first.map_or_else(|| Err(ports::Error::Conflict(text).into()), |first| stored_before(first, &cause))
+                let first = first.ok_or(ports::Error::Conflict(text))?;
+                self.stored_before(caller, first, &described, &measured).await
             }
             // It may have been written all the same, so the file stays.
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Asks once more after the transfer, which may have taken hours.
+    async fn may_still_store(&self, trial: &TrialId, caller: &Caller, began: Timestamp) -> Result<(), Problem> {
+        if self.clock.now().duration_since(began) >= LONGEST_UPLOAD {
+            return Err(Problem::malformed("The upload took longer than 23 hours, so nothing was stored."));
+        }
+        self.require_write(trial, caller).await
+    }
+
+    /// What a command is answered under whose id a document was stored before. Once the document was changed it is answered as
+    /// it is now.
+    async fn stored_before(
+        &self,
+        caller: &Caller,
+        record: Record,
+        described: &Described,
+        measured: &Measured,
+    ) -> Result<Response, Problem> {
+        let not_found = || Problem::not_found("document");
+        let trial = trial_of(&record).ok_or_else(not_found)?;
+        // It may have been moved to a trial that the caller does not see.
+        if !self.access.may(&trial, &caller.user, Action::Read).await? {
+            return Err(not_found());
+        }
+        if is_leaving(&record) {
+            return Err(Problem::conflict(
+                "document-deleted",
+                "The document that was stored under this Idempotency-Key is being deleted; use a new key.",
+            ));
+        }
+        let is_known = repeats(&record, &cause(caller, described, measured))?;
+        // Where the record has forgotten its first request, at least the file must be the same.
+        if !is_known && record.text("SHA256").is_some_and(|stored| stored != measured.sha256) {
+            return Err(Problem::key_reused());
+        }
+        let is_unchanged = LastChange::of(&record).is_some_and(|last| last.command == caller.command);
+        Ok(if is_unchanged { created(record) } else { answer(record).into_response() })
     }
 
     /// Stores the bytes while they are measured.
@@ -107,13 +144,13 @@ impl Commands {
     fn new_record(
         &self,
         document: &DocumentId,
-        described: Described,
+        described: &Described,
         key: &FileKey,
         measured: &Measured,
         cause: &Cause,
     ) -> Record {
         let now = self.clock.now();
-        let mut record = Record(described.properties);
+        let mut record = Record(described.properties.clone());
         let ours = json!({
             "_id": document,
             "FileLocation": file_location(&self.settings.bucket, key),
@@ -125,7 +162,7 @@ impl Commands {
         if let Value::Object(ours) = ours {
             record.0.extend(ours);
         }
-        sign(&mut record, cause, described.reason, now);
+        sign(&mut record, cause, described.reason.clone(), now);
         record
     }
 
@@ -137,6 +174,11 @@ impl Commands {
         self.access.require(trial, &caller.user, Action::Write).await?;
         if self.access.is_open(trial).await? { Ok(()) } else { Err(Problem::refused(&domain::trial::Refusal::Closed)) }
     }
+}
+
+/// The cause of an upload: its request is what was said about the file, and the file.
+fn cause(caller: &Caller, described: &Described, measured: &Measured) -> Cause {
+    caller.cause(&(described, &measured.sha256))
 }
 
 /// Notes in a record who writes it now: what callers see of it, and the mark by which the relay knows our writes.
@@ -151,6 +193,7 @@ pub(crate) fn sign(record: &mut Record, cause: &Cause, reason: Option<String>, n
 
 /// Marks a record as written by us, or as on its way out.
 pub(crate) fn mark(record: &mut Record, cause: &Cause, reason: Option<String>, now: Timestamp, deleting: bool) {
+    let earlier = keyed::commands(record);
     LastChange {
         actor: cause.actor.clone(),
         command: cause.command,
@@ -160,27 +203,13 @@ pub(crate) fn mark(record: &mut Record, cause: &Cause, reason: Option<String>, n
         deleting,
     }
     .write(record);
+    keyed::keep(record, earlier);
 }
 
 fn created(record: Record) -> Response {
     let location = format!("/api/documents/{}", record.id());
     let shown = shown(record);
     Created::new(&location, shown.clone()).etag(&version(&shown)).into_response()
-}
-
-/// What the same command is answered that stored the document when it came first. Once the document was changed, its first
-/// request is no longer known, and it is answered as it is now.
-fn stored_before(record: Record, cause: &Cause) -> Result<Response, Problem> {
-    let last = LastChange::of(&record).filter(|last| last.command == cause.command);
-    match last {
-        _ if is_leaving(&record) => Err(Problem::conflict(
-            "document-deleted",
-            "The document that was stored under this Idempotency-Key is being deleted; use a new key.",
-        )),
-        Some(last) if last.request != cause.request => Err(Problem::key_reused()),
-        Some(_) => Ok(created(record)),
-        None => Ok(answer(record).into_response()),
-    }
 }
 
 /// 200 and the record as callers see it.

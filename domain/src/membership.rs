@@ -56,17 +56,27 @@ impl aggregate::Event for Event {
     }
 }
 
-/// A membership refuses nothing.
+/// Why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {}
+pub enum Refusal {
+    /// So whoever takes a coordinator's role away is one still: a trial never loses its last.
+    #[error(
+        "a coordinator does not give up the role; let another coordinator of the trial take it, so that one remains"
+    )]
+    OwnRole,
+}
 
 impl aggregate::Refusal for Refusal {
     fn code(&self) -> &'static str {
-        match *self {}
+        match self {
+            Self::OwnRole => "own-role",
+        }
     }
 
     fn kind(&self) -> RefusalKind {
-        match *self {}
+        match self {
+            Self::OwnRole => RefusalKind::Conflict,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
 use crate::aggregate::{self, Aggregate, RefusalKind};
-use crate::edition::{Edition, Slot};
+use crate::edition::{Edition, Paper, Slot};
 use crate::id::{Id, TrialId, UserId};
 use crate::schedule::{Cadence, Schedule};
 
@@ -38,12 +38,12 @@ pub enum Command {
         /// In which edition.
         edition: Edition,
     },
-    /// Other times or another edition.
+    /// Other times or another paper; what is left out stays as it is when this is decided.
     Reschedule {
         /// When reports are due.
-        schedule: Schedule,
-        /// In which edition.
-        edition: Edition,
+        schedule: Option<Schedule>,
+        /// On which paper.
+        paper: Option<Paper>,
     },
     /// No reports for a while.
     Pause,
@@ -235,12 +235,8 @@ impl Aggregate for Subscription {
     type Refusal = Refusal;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
-        if let Command::Start { schedule, edition, .. } | Command::Reschedule { schedule, edition } = &command
-            && *schedule.zone() != edition.zone
-        {
-            return Err(Refusal::ZonesDiffer);
-        }
         match command {
+            Command::Start { schedule, edition, .. } if *schedule.zone() != edition.zone => Err(Refusal::ZonesDiffer),
             Command::Start { trial, user, schedule, edition } => {
                 let term = match &self.0 {
                     Some(known) if known.status != Status::Ended => {
@@ -255,8 +251,11 @@ impl Aggregate for Subscription {
                 };
                 Ok(vec![Event::SubscriptionStarted { term, trial, user, schedule, edition }])
             }
-            Command::Reschedule { schedule, edition } => {
+            Command::Reschedule { schedule, paper } => {
                 let known = self.running()?;
+                let schedule = schedule.unwrap_or_else(|| known.schedule.clone());
+                let paper = paper.unwrap_or(known.edition.paper);
+                let edition = Edition { zone: schedule.zone().clone(), paper, ..known.edition.clone() };
                 if known.schedule.cadence() != schedule.cadence() {
                     return Err(Refusal::CadenceIsFixed);
                 }

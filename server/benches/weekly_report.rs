@@ -117,6 +117,7 @@ fn settings() -> AppSettings {
         bucket: "trialbrief".to_owned(),
         base_url: "http://127.0.0.1:8080".to_owned(),
         largest_upload_bytes: 64 << 20,
+        openers: commands::Openers::Anyone,
         mail: MailerSettings {
             from: ("Trialbrief".to_owned(), "reports@trialbrief.example".to_owned()),
             domain: "trialbrief.example".to_owned(),

@@ -8,7 +8,7 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::response::Response;
 use axum::{Extension, Router};
-use commands::Commands;
+use commands::{Commands, Openers};
 use http::sign_in::development::Development;
 use http::{ProblemDocument, SignIn};
 use jiff::{SignedDuration, Timestamp};
@@ -40,6 +40,8 @@ pub struct AppSettings {
     pub base_url: String,
     /// The largest upload, in bytes.
     pub largest_upload_bytes: u64,
+    /// Who may open trials.
+    pub openers: Openers,
     /// About mail.
     pub mail: MailerSettings,
     /// Limits of an analysis.
@@ -63,6 +65,7 @@ impl AppSettings {
             bucket: settings.bucket.clone(),
             base_url: settings.base_url.clone(),
             largest_upload_bytes: settings.largest_upload_bytes,
+            openers: settings.openers.clone(),
             mail: MailerSettings {
                 from: (mail.from_name.clone(), mail.from_address.clone()),
                 domain: mail.domain.clone(),
@@ -108,7 +111,11 @@ fn commands(ports: &Ports, settings: &AppSettings) -> Commands {
         Arc::clone(&ports.directory),
         Arc::clone(&ports.keys),
         ports.clock.clone(),
-        commands::Settings { bucket: settings.bucket.clone(), largest_upload_bytes: settings.largest_upload_bytes },
+        commands::Settings {
+            bucket: settings.bucket.clone(),
+            largest_upload_bytes: settings.largest_upload_bytes,
+            openers: settings.openers.clone(),
+        },
     )
 }
 

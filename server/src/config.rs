@@ -107,6 +107,7 @@ struct Config {
     sign_in: SignInConfig,
     analysis: AnalysisConfig,
     uploads: UploadsConfig,
+    trials: TrialsConfig,
     log: LogConfig,
 }
 
@@ -147,6 +148,12 @@ struct AnalysisConfig {
     seconds: u64,
     memory_bytes: u64,
     pixels: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TrialsConfig {
+    openers: String,
 }
 
 #[derive(Deserialize)]

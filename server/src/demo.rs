@@ -96,12 +96,13 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
 
     add_people(ports.directory.as_ref()).await?;
     let mut stage = Stage::new(ports, app.router.clone());
+    // Opened first: what has documents is opened only by those whom the configuration names.
+    stage.open_trials(&PEOPLE).await?;
     bar.set_message("documents that were there before");
     for number in 0..sample::PRESENT {
         stage.put_existing(sample::document(SEED, number, sample::date_before(SEED, number, first_day))).await?;
         bar.inc(1);
     }
-    stage.open_trials(&PEOPLE).await?;
 
     bar.set_message("twelve weeks of work");
     let told = Told { present: sample::PRESENT, changes: changes.len(), before: false };

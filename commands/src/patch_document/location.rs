@@ -4,17 +4,21 @@
 //! that somebody is about to remove: not to one whose only other record is on its way out, and not to one that no record
 //! names and that is old enough for the sweeper.
 
+use domain::id::derive;
 use futures::{StreamExt, TryStreamExt};
 use http::Problem;
 use http::document::{file_location, is_leaving, object_key, trial_of};
-use ports::{FileEntry, FileKey, Record, RecordFilter};
+use ports::{Cause, FileEntry, FileKey, Record, RecordFilter};
 use serde_json::Value;
 
-use crate::store_document::LONGEST_UPLOAD;
+use crate::store_document::{LONGEST_UPLOAD, sign};
 use crate::{Commands, LastChange};
 
 /// How many records of one object are looked at.
 const MOST_SHARED: usize = 100;
+
+/// Why a record points to its former file again.
+const TAKEN_BACK: &str = "The change before was taken back: the file it named was being removed.";
 
 impl Commands {
     /// Whether no record that stays points to the file of this one.
@@ -35,7 +39,7 @@ impl Commands {
     /// Checks the file that a patched record names, before it is written.
     ///
     /// # Errors
-    /// 422 for `FileLocation` where it is no object of the record's trial.
+    /// 422 for `FileLocation` where it is no object of the record's trial, 409 where the object is being removed.
     pub(super) async fn point_to_file(&self, patched: &mut Record) -> Result<(), Problem> {
         let bucket = &self.settings.bucket;
         let trial = trial_of(patched).map_or_else(String::new, |trial| trial.to_string());
@@ -55,6 +59,9 @@ impl Commands {
             let location = file_location(bucket, &key);
             return Err(Problem::invalid("FileLocation", format!("There is no file at {location}.")));
         }
+        if sharing.iter().any(is_leaving) {
+            return Err(file_removed("nothing was changed"));
+        }
         // The hash was of the other file. One that we computed for this file is true of it.
         let hash = |other: &Record| LastChange::of(other).and_then(|_| other.text("SHA256").map(Value::from));
         match sharing.iter().find_map(hash) {
@@ -70,8 +77,16 @@ impl Commands {
     }
 
     /// Looks again after the write: where the file's other record began to leave meanwhile, its deletion may not have seen
-    /// this record, and the change is taken back.
-    pub(super) async fn keep_or_revert(&self, before: &Record, patched: Record) -> Result<Record, Problem> {
+    /// this record, and the change is taken back, by a change of its own: what was written is seen.
+    ///
+    /// # Errors
+    /// 409 where it was taken back.
+    pub(super) async fn keep_or_revert(
+        &self,
+        before: &Record,
+        patched: Record,
+        cause: &Cause,
+    ) -> Result<Record, Problem> {
         let leaving = self.sharing(&patched).await?.iter().any(is_leaving);
         let key = object_key(&patched, &self.settings.bucket);
         let exists = match &key {
@@ -81,7 +96,19 @@ impl Commands {
         if exists && !leaving {
             return Ok(patched);
         }
-        self.documents.replace(&patched, before).await?;
-        Err(Problem::conflict("file-removed", "The file at `FileLocation` was being removed, so nothing was changed."))
+        // The request's own command is not left in the record: sent again, it is tried again.
+        let command = derive("take-back", &[&cause.command.to_string()]);
+        let taking_back = Cause { command, request: None, ..cause.clone() };
+        let mut reverted = before.clone();
+        if let Some(version) = patched.0.get("Version") {
+            reverted.0.insert("Version".to_owned(), version.clone());
+        }
+        sign(&mut reverted, &taking_back, Some(TAKEN_BACK.to_owned()), self.clock.now());
+        self.documents.replace(&patched, &reverted).await?;
+        Err(file_removed("the change was taken back"))
     }
+}
+
+fn file_removed(so: &str) -> Problem {
+    Problem::conflict("file-removed", format!("The file at `FileLocation` is being removed, so {so}."))
 }

@@ -91,3 +91,13 @@ pub(super) fn measured(body: Source, limit: u64) -> (ByteStream, Outcome) {
     let stream = stream::unfold(Some(flow), |flow| async { flow?.next().await });
     (stream.boxed(), outcome)
 }
+
+/// Measures bytes that are not kept.
+///
+/// # Errors
+/// 413 beyond `limit`; why the body ended too early.
+pub(super) async fn measure(body: Source, limit: u64) -> Result<Measured, Problem> {
+    let (stream, outcome) = measured(body, limit);
+    stream.for_each(|_| std::future::ready(())).await;
+    outcome.measured()
+}

@@ -109,7 +109,7 @@ async fn a_file_whose_only_record_leaves_is_not_taken_over_by_another() {
     assert_eq!(world.delete("carl", id(&leaving), &[]).await.status, 503);
     let share = json!({"FileLocation": leaving["FileLocation"]});
     let before = world.get("carl", &format!("/api/documents/{}", id(&other))).await.json();
-    // The file is young, so only the look after the write tells.
+    // The file is young, so only the record that leaves tells.
     assert_eq!(world.patch("carl", id(&other), &[], &share).await.refused(409, "")["title"], "Conflict");
     assert_eq!(world.get("carl", &format!("/api/documents/{}", id(&other))).await.json(), before);
 }

@@ -6,6 +6,7 @@ mod delete;
 mod download;
 mod list;
 mod patch;
+mod people;
 mod sweeper;
 mod upload;
 mod world;

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use serde_json::{Value, json};
@@ -104,6 +105,46 @@ async fn the_same_patch_under_one_key_is_applied_once() {
     assert_eq!(again.json(), first.json());
     world.patch("carl", id(&record), &headers, &json!({"Note": 2})).await.refused(422, "Idempotency-Key");
     world.delete("carl", id(&record), &[("idempotency-key", "k")]).await.refused(422, "Idempotency-Key");
+}
+
+#[tokio::test]
+async fn a_repeated_patch_does_not_undo_what_others_have_changed_since() {
+    let world = World::new().await;
+    let record = world.stored("T-1", "a").await;
+    let ask = async |user: &str, key: &str, status: &str| {
+        world.patch(user, id(&record), &[("idempotency-key", key)], &json!({"Status": status})).await
+    };
+    ask("carl", "k", "draft").await.ok(200);
+    for n in 0..7 {
+        ask("anna", &format!("k-{n}"), &format!("final-{n}")).await.ok(200);
+    }
+    // Changes without a key are not counted.
+    world.patch("anna", id(&record), &[], &json!({"Status": "final"})).await.ok(200);
+    assert_eq!(ask("carl", "k", "draft").await.ok(200).json()["Status"], "final");
+    ask("carl", "k", "other").await.refused(422, "Idempotency-Key");
+    assert_eq!(world.record(id(&record)).await.unwrap().0["Status"], "final");
+}
+
+#[tokio::test]
+async fn a_change_that_is_taken_back_is_told_as_a_change_of_the_one_who_asked() {
+    let world = World::new().await;
+    let (record, other) = (world.stored("T-1", "a").await, world.stored("T-1", "b").await);
+    world.files.vanishing.store(true, Ordering::SeqCst);
+    let patch = json!({"FileLocation": other["FileLocation"]});
+    let key = [("idempotency-key", "k")];
+    world.patch("carl", id(&record), &key, &patch).await.refused(409, "");
+    let Value::Object(mut after) = serde_json::to_value(world.record(id(&record)).await.unwrap()).unwrap() else {
+        panic!("a record is an object")
+    };
+    let last = after.remove("LastChange").unwrap();
+    assert_eq!(last["Actor"], "carl");
+    assert!(last["Reason"].as_str().unwrap().contains("taken back"), "{last}");
+    assert_eq!((&after["Version"], &after["UpdatedBy"]), (&json!(3), &json!("carl")));
+    assert_eq!((&after["FileLocation"], &after["SHA256"]), (&record["FileLocation"], &record["SHA256"]));
+    // It was not carried out, so the same request is tried again.
+    world.files.vanishing.store(false, Ordering::SeqCst);
+    let patched = world.patch("carl", id(&record), &key, &patch).await.ok(200).json();
+    assert_eq!(patched["FileLocation"], other["FileLocation"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::world::{FORM, LIMIT, World, form};
+use crate::world::{Answered, FORM, LIMIT, World, form, set_role};
 
 const MD5_OF_ABC: &str = "900150983cd24fb0d6963f7d28e17f72";
 const SHA256_OF_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -206,8 +206,10 @@ async fn the_same_upload_under_one_key_is_stored_once() {
     assert_eq!((again.json(), again.header("etag")), (first.json(), first.header("etag")));
     post("TrialId=T-1&Filename=y").await.refused(422, "Idempotency-Key");
     assert_eq!(world.files.puts(), 1);
-    // The key belongs to the person.
     let path = "/api/documents?TrialId=T-1&Filename=x";
+    let too_large = Body::from(vec![0; LIMIT as usize + 1]);
+    world.ask("carl", "POST", path, &[key], too_large).await.refused(413, "");
+    // The key belongs to the person.
     let other = world.ask("anna", "POST", path, &[key], Body::from("abc")).await.ok(201);
     assert_ne!(other.id(), first.id());
     // Changed since: it is answered as it is now.
@@ -216,19 +218,66 @@ async fn the_same_upload_under_one_key_is_stored_once() {
 }
 
 #[tokio::test]
+async fn other_bytes_under_one_key_are_refused_and_not_dropped() {
+    let world = World::new().await;
+    let post = async |bytes: &'static str| {
+        let path = "/api/documents?TrialId=T-1&Filename=x";
+        world.ask("carl", "POST", path, &[("idempotency-key", "k")], Body::from(bytes)).await
+    };
+    let first = post("abc").await.ok(201);
+    post("abd").await.refused(422, "Idempotency-Key");
+    // Others' changes do not make it forget, nor another program that knows nothing of keys.
+    world.patch("anna", &first.id(), &[], &json!({"Status": "final"})).await.ok(200);
+    post("abd").await.refused(422, "Idempotency-Key");
+    post("abc").await.ok(200);
+    let before = world.record(&first.id()).await.unwrap();
+    let mut foreign = before.clone();
+    foreign.0.remove("LastChange");
+    world.documents.replace(&before, &foreign).await.unwrap();
+    post("abd").await.refused(422, "Idempotency-Key");
+    assert_eq!(post("abc").await.ok(200).id(), first.id());
+}
+
+#[tokio::test]
 async fn many_uploads_at_once_under_one_key_leave_one_record_and_one_file() {
     let world = World::new().await;
     let post = |i: u8| {
-        let body = Body::from(vec![b'a' + i; 1_000]);
+        let body = Body::from(vec![b'a' + i % 2; 1_000]);
         world.ask("carl", "POST", "/api/documents?TrialId=T-1&Filename=x", &[("idempotency-key", "k")], body)
     };
     let answers = join_all((0..16).map(post)).await;
-    let records: Vec<Value> = answers.into_iter().map(|answer| answer.ok(201).json()).collect();
+    let (stored, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
+    assert_eq!((stored.len(), refused.len()), (8, 8), "half of them came with the bytes that were stored");
+    refused.iter().for_each(|answer| drop(answer.refused(422, "Idempotency-Key")));
+    let records: Vec<Value> = stored.iter().map(Answered::json).collect();
     assert!(records.iter().all(|record| *record == records[0]));
     assert_eq!((world.records().await.len(), world.keys().await.len()), (1, 1));
     let id = records[0]["_id"].as_str().unwrap();
     let file = world.get("carl", &format!("/api/documents/{id}/file")).await.ok(200).bytes;
     assert_eq!(domain::id::ContentHash::of(&file).as_str(), records[0]["SHA256"]);
+}
+
+#[tokio::test]
+async fn a_repeated_upload_does_not_show_a_document_that_has_left_for_a_trial_of_others() {
+    let world = World::new().await;
+    let (path, key) = ("/api/documents?TrialId=T-1&Filename=x", [("idempotency-key", "k")]);
+    let id = world.ask("carl", "POST", path, &key, Body::from("abc")).await.ok(201).id();
+    world.patch("anna", &id, &[], &json!({"TrialId": "T-2"})).await.ok(200);
+    world.ask("carl", "POST", path, &key, Body::from("abc")).await.refused(404, "");
+}
+
+#[tokio::test]
+async fn who_loses_the_role_during_an_upload_stores_nothing() {
+    let world = World::new().await;
+    let path = "/api/documents?TrialId=T-1&Filename=x";
+    let commands = world.commands.clone();
+    let body = stream::once(async move {
+        set_role(&commands, "T-1", "carl", None).await;
+        Ok::<_, std::io::Error>(Bytes::from("abc"))
+    });
+    world.ask("carl", "POST", path, &[], Body::from_stream(body)).await.refused(404, "");
+    assert_eq!(world.files.puts(), 1);
+    assert_nothing_stored(&world).await;
 }
 
 #[test]

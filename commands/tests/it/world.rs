@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::{Extension, Router};
-use commands::{Commands, Observed, document_of_record};
+use commands::{Commands, Observed, Openers, document_of_record};
 use domain::access::Role;
 use domain::id::{DocumentId, TrialId, UserId};
 use domain::membership::{self, Membership};
@@ -18,8 +18,8 @@ use futures::stream::BoxStream;
 use http::{Caller, Problem, SignIn};
 use jiff::{SignedDuration, Timestamp};
 use ports::{
-    ByteStream, Change, Clock, DocumentStore, EventFeed, FileBody, FileEntry, FileKey, FileStore, Record, RecordFilter,
-    Result, Step, ViewStore, Worker,
+    ByteStream, Change, Clock, Directory, DocumentStore, EventFeed, FileBody, FileEntry, FileKey, FileStore, Record,
+    RecordFilter, Result, Step, ViewStore, Worker,
 };
 use processors::sweeper::Sweeper;
 use projections::{Projector, all};
@@ -48,6 +48,8 @@ pub struct Watched {
     puts: Mutex<Vec<String>>,
     /// While it is set, nothing can be deleted.
     pub stuck: AtomicBool,
+    /// While it is set, files are listed that are gone when one looks again.
+    pub vanishing: AtomicBool,
     /// Counts the puts that have ended, one way or the other.
     ended: watch::Sender<usize>,
 }
@@ -98,6 +100,9 @@ impl FileStore for Watched {
 
     async fn size(&self, key: &FileKey) -> Result<Option<u64>> {
         self.touch(key.as_str());
+        if self.vanishing.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
         self.inner.size(key).await
     }
 
@@ -171,6 +176,7 @@ pub struct World {
     pub derived: Arc<dyn FileStore>,
     pub views: Arc<dyn ViewStore>,
     pub commands: Commands,
+    pub people: Arc<dyn Directory>,
     feed: Arc<dyn EventFeed>,
     pub router: Router,
     _directory: TempDir,
@@ -192,6 +198,7 @@ impl World {
             forbidden: Mutex::default(),
             puts: Mutex::default(),
             stuck: AtomicBool::default(),
+            vanishing: AtomicBool::default(),
             ended: watch::Sender::default(),
         });
         let commands = Commands::new(
@@ -201,7 +208,11 @@ impl World {
             Arc::clone(&people),
             Arc::clone(&keys),
             clock.clone(),
-            commands::Settings { bucket: "trialbrief".to_owned(), largest_upload_bytes: LIMIT },
+            commands::Settings {
+                bucket: "trialbrief".to_owned(),
+                largest_upload_bytes: LIMIT,
+                openers: Openers::Anyone,
+            },
         );
         let queries = Queries::new(
             Arc::clone(&views),
@@ -210,7 +221,7 @@ impl World {
             Arc::clone(&documents),
             Arc::clone(&files) as Arc<dyn FileStore>,
             Arc::clone(&derived),
-            people,
+            Arc::clone(&people),
             keys,
             clock.clone(),
             queries::Settings { bucket: "trialbrief".to_owned(), base_url: "http://localhost".to_owned() },
@@ -219,7 +230,8 @@ impl World {
         let (querying, _) = queries::routes().with_state(queries).split_for_parts();
         let sign_in: Arc<dyn SignIn> = Arc::new(ByHeader);
         let router = commanding.merge(querying).layer(Extension(sign_in));
-        let world = Self { clock, documents, files, derived, views, commands, feed, router, _directory: directory };
+        let world =
+            Self { clock, documents, files, derived, views, commands, people, feed, router, _directory: directory };
         world.open_trials().await;
         world
     }
@@ -227,15 +239,13 @@ impl World {
     async fn open_trials(&self) {
         let anna = Caller::unkeyed(UserId::parse("user", "anna").unwrap());
         for (user, trial, role) in MEMBERS {
-            let (trial, user) = (TrialId::parse("trial", trial).unwrap(), UserId::parse("user", user).unwrap());
+            let trial = TrialId::parse("trial", trial).unwrap();
             let title = self.commands.keys.seal("trial/x", b"A trial").await.unwrap();
             let by = anna.user.clone();
             let set = trial::Command::Set { trial: trial.clone(), by, title, enclosure: Enclosure::default() };
             let cause = Caller::unkeyed(anna.user.clone()).cause(&());
             self.commands.sender.send(&Trial::id(&trial), &cause, set).await.unwrap();
-            let grant = membership::Command::Grant { trial: trial.clone(), user: user.clone(), role };
-            let cause = Caller::unkeyed(anna.user.clone()).cause(&());
-            self.commands.sender.send(&Membership::id(&trial, &user), &cause, grant).await.unwrap();
+            set_role(&self.commands, trial.as_str(), user, Some(role)).await;
         }
     }
 
@@ -350,6 +360,18 @@ impl World {
         while sweeper.step(self.clock.now()).await? == Step::Worked {}
         Ok(())
     }
+}
+
+/// Gives somebody a role in a trial, or takes it.
+pub async fn set_role(commands: &Commands, trial: &str, user: &str, role: Option<Role>) {
+    let (trial, user) = (TrialId::parse("trial", trial).unwrap(), UserId::parse("user", user).unwrap());
+    let id = Membership::id(&trial, &user);
+    let command = match role {
+        Some(role) => membership::Command::Grant { trial, user, role },
+        None => membership::Command::Revoke,
+    };
+    let cause = Caller::unkeyed(UserId::parse("user", "anna").unwrap()).cause(&());
+    commands.sender.send(&id, &cause, command).await.unwrap();
 }
 
 /// A form of fields and files: name, file name, value.

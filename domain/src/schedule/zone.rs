@@ -18,7 +18,8 @@ const QUARTER_HOUR_SECONDS: i64 = 15 * 60;
 /// A time zone, by its name in the IANA database, exactly as that spells it ("Europe/Berlin"); text in JSON.
 ///
 /// Its rules come from the data bundled with the program, never from the machine's, so that a report can be rebuilt
-/// elsewhere. Two names of the same zone (Asia/Kolkata, Asia/Calcutta) are different values.
+/// elsewhere. Two names of the same zone (Asia/Kolkata, Asia/Calcutta) are different values. Stored events hold names for
+/// ever: a test keeps those that were ever taken readable when the bundled data are renewed.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Zone {

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::edition::Paper;
 use crate::given::{edition, given, monday_at, stored_and_replayed, trial, user};
-use crate::schedule::tests::zone;
+use crate::schedule::Weekday;
+use crate::schedule::tests::{weekly, zone};
 
 fn start(time: &str, paper: Paper) -> Command {
     Command::Start { trial: trial(), user: user("u1"), schedule: monday_at(time), edition: edition(paper) }
@@ -17,7 +18,7 @@ fn started(term: u32, time: &str) -> Event {
 }
 
 fn reschedule(time: &str, paper: Paper) -> Command {
-    Command::Reschedule { schedule: monday_at(time), edition: edition(paper) }
+    Command::Reschedule { schedule: Some(monday_at(time)), paper: Some(paper) }
 }
 
 fn rescheduled(before: &str, now: &str) -> Event {
@@ -94,10 +95,35 @@ fn a_reschedule_to_another_edition_alone_is_a_change() {
     given::<Subscription>([started(1, "08:00")]).when(reschedule("08:00", Paper::Letter)).then([after]);
 }
 
+/// The other may have been changed since it was read.
+#[test]
+fn changing_only_the_schedule_or_only_the_paper_leaves_the_other_as_it_is_now() {
+    let on_letter = Event::SubscriptionRescheduled {
+        schedule_before: monday_at("17:00"),
+        edition_before: edition(Paper::A4),
+        schedule: monday_at("17:00"),
+        edition: edition(Paper::Letter),
+    };
+    let in_tokyo = weekly(Weekday::Monday, "17:00", "Asia/Tokyo");
+    let moved = Event::SubscriptionRescheduled {
+        schedule_before: monday_at("17:00"),
+        edition_before: edition(Paper::Letter),
+        schedule: in_tokyo.clone(),
+        edition: Edition { zone: zone("Asia/Tokyo"), ..edition(Paper::Letter) },
+    };
+    given::<Subscription>([started(1, "08:00"), rescheduled("08:00", "17:00")])
+        .when(Command::Reschedule { schedule: None, paper: Some(Paper::Letter) })
+        .then([on_letter])
+        .when(Command::Reschedule { schedule: Some(in_tokyo), paper: None })
+        .then([moved])
+        .when(Command::Reschedule { schedule: None, paper: None })
+        .then_nothing();
+}
+
 #[test]
 fn another_cadence_is_another_subscription() {
     let daily = Schedule::Daily { time: "08:00".parse().unwrap(), zone: zone("Europe/Berlin") };
-    let command = Command::Reschedule { schedule: daily, edition: edition(Paper::A4) };
+    let command = Command::Reschedule { schedule: Some(daily), paper: None };
     given::<Subscription>([started(1, "08:00")]).when(command).refused(Refusal::CadenceIsFixed);
     let ids = [Cadence::Weekly, Cadence::Daily, Cadence::Monthly].map(|c| Subscription::id(&trial(), &user("u1"), c));
     assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);

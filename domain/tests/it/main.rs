@@ -6,3 +6,4 @@ mod codes;
 mod golden;
 mod stored_events;
 mod story;
+mod zones;

@@ -168,9 +168,9 @@ impl History {
                 self.send(&id, command);
             }
             Op::Reschedule { user, schedule: number } => {
-                let (schedule, edition) = (schedule(*number), edition());
+                let schedule = schedule(*number);
                 let id = subscription(*user, schedule.cadence());
-                self.send(&id, subscription::Command::Reschedule { schedule, edition });
+                self.send(&id, subscription::Command::Reschedule { schedule: Some(schedule), paper: None });
             }
             Op::Pause { user, weekly } => {
                 self.send(&subscription(*user, cadence(*weekly)), subscription::Command::Pause);

@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use commands::Openers;
+use domain::id::UserId;
 use jiff::SignedDuration;
 use processors::analysis::Limits;
 use tracing_subscriber::filter::Targets;
@@ -40,6 +42,8 @@ pub struct Settings {
     pub analysis: Analysis,
     /// The largest file that is taken, in bytes.
     pub largest_upload_bytes: u64,
+    /// Who may open trials.
+    pub openers: Openers,
     /// What is logged.
     pub log: Log,
 }
@@ -154,6 +158,7 @@ impl Settings {
                 config.uploads.largest_bytes,
                 1..=5 * 1024 * GIB,
             ),
+            openers: check.openers(&config.trials.openers),
             log: check.log(config.log),
         };
         if check.problems.is_empty() { Ok(settings) } else { Err(check.problems) }
@@ -183,6 +188,21 @@ impl Check<'_> {
 
     fn count(&mut self, path: &str, number: u64, range: RangeInclusive<u64>) -> usize {
         usize::try_from(self.number(path, number, range)).unwrap_or(usize::MAX)
+    }
+
+    fn openers(&mut self, openers: &str) -> Openers {
+        if openers == "anyone" {
+            return Openers::Anyone;
+        }
+        let people = openers.split(',').map(|person| UserId::parse("trials.openers", person.trim()));
+        Openers::People(people.collect::<Result<_, _>>().unwrap_or_else(|_| {
+            self.wrong(
+                "trials.openers",
+                openers,
+                "it is \"anyone\", or ids of people with commas between, such as \"ada,ben\"",
+            );
+            Vec::new()
+        }))
     }
 
     fn listen_and_sign_in(&mut self, listen: &str, kind: &str) -> (Option<SocketAddr>, SignInKind) {

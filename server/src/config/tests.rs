@@ -136,6 +136,7 @@ fn wrong_values_are_refused_one_by_one() {
         ("mail.lease_seconds", "59"),
         ("analysis.memory_bytes", "many"),
         ("sign_in.kind", "none"),
+        ("trials.openers", "ada, b/c"),
         ("log.filter", "info,a=loud"),
     ] {
         let found = problems(&flags(&[(path, value)]));

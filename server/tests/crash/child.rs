@@ -11,6 +11,8 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
+use commands::Openers;
+use domain::id::UserId;
 use jiff::{SignedDuration, Timestamp};
 use ports::{
     Accepted, Clock, EventLog, Expected, Mail, Mailer, NewEvent, NotSent, Person, Ports, Position, StoredEvent,
@@ -43,6 +45,7 @@ pub fn settings(outbox: Option<PathBuf>) -> AppSettings {
         bucket: "trialbrief".to_owned(),
         base_url: "http://127.0.0.1:8080".to_owned(),
         largest_upload_bytes: 1 << 20,
+        openers: Openers::People(vec![UserId::parse("user", "ada").unwrap()]),
         mail: MailerSettings {
             from: ("Trialbrief".to_owned(), "reports@trialbrief.example".to_owned()),
             domain: "trialbrief.example".to_owned(),

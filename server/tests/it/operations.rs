@@ -178,6 +178,8 @@ async fn an_existing_collection_is_present_and_none_of_it_was_added() {
     let began = std::time::Instant::now();
     let mut world = World::open(path, Some(folder), begin, |urls| urls).await;
     eprintln!("first contact with {RECORDS} records, their files looked for: {:.1} s", began.elapsed().as_secs_f64());
+    // Whoever opens it sees its documents.
+    world.send("dov", "PUT", "/api/trials/ACME-101", json!({"title": "Mine"})).await.expect(403);
     world.open_trial(TRIAL).await;
     world.subscribe("chi", TRIAL, mondays()).await;
     world.until("2026-11-19T10:00[Europe/Berlin]").await;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
+use commands::Openers;
+use domain::id::UserId;
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use ports::{Categories, Clock, Fed, Find, Person, Ports, Step, StoredEvent, Worker};
@@ -60,6 +62,7 @@ pub fn settings(outbox: Option<PathBuf>) -> AppSettings {
         bucket: "trialbrief".to_owned(),
         base_url: "http://127.0.0.1:8080".to_owned(),
         largest_upload_bytes: 64 << 20,
+        openers: Openers::People(vec![UserId::parse("user", "ada").unwrap()]),
         mail: MailerSettings {
             from: ("Trialbrief".to_owned(), "reports@trialbrief.example".to_owned()),
             domain: "trialbrief.example".to_owned(),
