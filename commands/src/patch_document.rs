@@ -68,7 +68,7 @@ impl Commands {
         sign(&mut patched, &change.cause, change.reason.clone(), self.clock.now());
         check_size(&patched.0)?;
         match self.documents.replace(&record, &patched).await {
-            Ok(()) if moved_file => self.keep_or_revert(&record, patched).await.map(Some),
+            Ok(()) if moved_file => self.keep_or_revert(&record, patched, &change.cause).await.map(Some),
             Ok(()) => Ok(Some(patched)),
             Err(ports::Error::Conflict(_)) => Ok(None),
             Err(error) => Err(error.into()),

@@ -4,13 +4,14 @@
 //! that somebody is about to remove: not to one whose only other record is on its way out, and not to one that no record
 //! names and that is old enough for the sweeper.
 
+use domain::id::derive;
 use futures::{StreamExt, TryStreamExt};
 use http::Problem;
 use http::document::{file_location, is_leaving, object_key, trial_of};
-use ports::{FileEntry, FileKey, Record, RecordFilter};
+use ports::{Cause, FileEntry, FileKey, Record, RecordFilter};
 use serde_json::Value;
 
-use crate::store_document::LONGEST_UPLOAD;
+use crate::store_document::{LONGEST_UPLOAD, sign};
 use crate::{Commands, LastChange};
 
 /// How many records of one object are looked at.
@@ -70,8 +71,13 @@ impl Commands {
     }
 
     /// Looks again after the write: where the file's other record began to leave meanwhile, its deletion may not have seen
-    /// this record, and the change is taken back.
-    pub(super) async fn keep_or_revert(&self, before: &Record, patched: Record) -> Result<Record, Problem> {
+    /// this record, and the change is taken back. That is a change too, by the same person.
+    pub(super) async fn keep_or_revert(
+        &self,
+        before: &Record,
+        patched: Record,
+        cause: &Cause,
+    ) -> Result<Record, Problem> {
         let leaving = self.sharing(&patched).await?.iter().any(is_leaving);
         let key = object_key(&patched, &self.settings.bucket);
         let exists = match &key {
@@ -81,7 +87,12 @@ impl Commands {
         if exists && !leaving {
             return Ok(patched);
         }
-        self.documents.replace(&patched, before).await?;
+        let mut reverted = before.clone();
+        // It goes on counting from the patched one.
+        reverted.0.extend(patched.0.get("Version").map(|version| ("Version".to_owned(), version.clone())));
+        let command = derive("revert", &[&cause.command.to_string()]);
+        sign(&mut reverted, &Cause { command, ..cause.clone() }, None, self.clock.now());
+        self.documents.replace(&patched, &reverted).await?;
         Err(Problem::conflict("file-removed", "The file at `FileLocation` was being removed, so nothing was changed."))
     }
 }
