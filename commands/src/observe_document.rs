@@ -270,3 +270,6 @@ impl Commands {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,9 +156,7 @@ fn read_as(
     match kind {
         Kind::Jpeg => jpeg::analyse(&read_whole(prefix, rest, limits)?, limits, deadline),
         Kind::Png => png::analyse(&read_whole(prefix, rest, limits)?, limits, deadline),
-        Kind::Text => {
-            table::analyse(encoding::Utf8Chunks::new(io::Cursor::new(prefix).chain(rest)), limits, deadline)
-        }
+        Kind::Text => table::analyse(encoding::Utf8Chunks::new(io::Cursor::new(prefix).chain(rest)), limits, deadline),
         Kind::Other(media_type) => Ok(Analysis {
             measures: Measures::Other(OtherMeasures { media_type: media_type.to_owned() }),
             findings: vec![FindingCode::UnsupportedType],

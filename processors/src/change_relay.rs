@@ -82,8 +82,14 @@ impl ChangeRelay {
                 Change::Seen { id, token, at, before, after, place } => {
                     let stored_at = at.min(now);
                     let (first_contact, scanned) = (false, false);
-                    let observed = DocumentId::parse("_id", &id).ok().map(|document| {
-                        Observed { document, token, stored_at, before, after, first_contact, scanned }
+                    let observed = DocumentId::parse("_id", &id).ok().map(|document| Observed {
+                        document,
+                        token,
+                        stored_at,
+                        before,
+                        after,
+                        first_contact,
+                        scanned,
                     });
                     if observed.is_none() {
                         tracing::warn!(record.id = %id, "a record whose _id is no ObjectId is left out");

@@ -358,9 +358,8 @@ async fn content_now(content: &ContentHash, draft: &mut Draft<'_>) -> Result<Con
 async fn use_content(content: &ContentHash, used: Use, stamp: Stamp, draft: &mut Draft<'_>) -> Result<()> {
     let mut now = content_now(content, draft).await?;
     let trial = used.place.trial.clone();
-    let alike = |known: &&mut Use| {
-        (&known.place, known.flagged, known.promised) == (&used.place, used.flagged, used.promised)
-    };
+    let alike =
+        |known: &&mut Use| (&known.place, known.flagged, known.promised) == (&used.place, used.flagged, used.promised);
     match now.uses.iter_mut().find(alike) {
         Some(known) => known.documents += used.documents,
         None => now.uses.push(used),

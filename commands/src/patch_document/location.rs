@@ -11,7 +11,7 @@ use http::document::{file_location, is_leaving, object_key, trial_of};
 use ports::{Cause, FileEntry, FileKey, Record, RecordFilter};
 use serde_json::Value;
 
-use crate::store_document::{LONGEST_UPLOAD, sign};
+use crate::store_document::{LONGEST_UPLOAD, mark};
 use crate::{Commands, LastChange};
 
 /// How many records of one object are looked at.
@@ -71,7 +71,7 @@ impl Commands {
     }
 
     /// Looks again after the write: where the file's other record began to leave meanwhile, its deletion may not have seen
-    /// this record, and the change is taken back. That is a change too, by the same person.
+    /// this record, and the change is taken back: by the same person, though nobody sees a difference.
     pub(super) async fn keep_or_revert(
         &self,
         before: &Record,
@@ -88,10 +88,8 @@ impl Commands {
             return Ok(patched);
         }
         let mut reverted = before.clone();
-        // It goes on counting from the patched one.
-        reverted.0.extend(patched.0.get("Version").map(|version| ("Version".to_owned(), version.clone())));
         let command = derive("revert", &[&cause.command.to_string()]);
-        sign(&mut reverted, &Cause { command, ..cause.clone() }, None, self.clock.now());
+        mark(&mut reverted, &Cause { command, ..cause.clone() }, None, self.clock.now(), false);
         self.documents.replace(&patched, &reverted).await?;
         Err(Problem::conflict("file-removed", "The file at `FileLocation` was being removed, so nothing was changed."))
     }

@@ -31,7 +31,6 @@ const LAST_WORDS_BYTES: u64 = 4 * 1024;
 /// What Rust's runtime says before it aborts for want of memory.
 const ALLOCATION_FAILED: &str = "memory allocation of";
 
-
 /// Where analyses are carried out.
 #[derive(Clone, Debug)]
 pub enum Analyser {
@@ -74,11 +73,7 @@ impl Analyser {
     ///
     /// # Errors
     /// If the stream fails or the process cannot be run; see [`AnalyserError`].
-    pub async fn analyse<S, E>(
-        &self,
-        limits: &Limits,
-        bytes: &mut S,
-    ) -> Result<Outcome, AnalyserError<E>>
+    pub async fn analyse<S, E>(&self, limits: &Limits, bytes: &mut S) -> Result<Outcome, AnalyserError<E>>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
         E: std::error::Error + 'static,
