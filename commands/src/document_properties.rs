@@ -24,7 +24,7 @@ const LONGEST_LABEL: usize = 256;
 const LONGEST_NAME: usize = 128;
 
 /// The longest reason, in characters.
-const LONGEST_REASON: usize = 1_000;
+pub(crate) const LONGEST_REASON: usize = 1_000;
 
 /// The largest record, in bytes of JSON: an event holds it twice, sealed, and must fit into one append.
 const LARGEST_RECORD_BYTES: usize = 131_072;

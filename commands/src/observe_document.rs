@@ -1,15 +1,17 @@
 //! Taking in what was seen of a record: the collection belongs to the customer, and the log observes it.
 
 use domain::document::{Command, Content, Document, Snapshot, Token};
-use domain::id::{Code, ContentHash, DocumentId, derive};
+use domain::id::{Code, ContentHash, DocumentId, UserId, derive};
+use domain::promised::PromisedType;
 use http::Keys;
-use http::document::trial_of;
+use http::document::{is_leaving, trial_of};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use ports::{Cause, ChangeToken, Record};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::document_properties::LONGEST_REASON;
 use crate::{Commands, Error, Receipt};
 
 /// The properties of a record that have a name in events; changes of any other are told as "other".
@@ -57,18 +59,19 @@ pub struct LastChange {
 }
 
 impl LastChange {
-    /// Out of a record, if it holds one.
+    /// Out of a record, if it holds one that can be ours: other programs may write anything there, and what is taken over stands
+    /// in events.
     #[must_use]
     pub fn of(record: &Record) -> Option<Self> {
         let change = record.0.get(LAST_CHANGE)?.as_object()?;
         let text = |property: &str| change.get(property).and_then(Value::as_str);
         Some(Self {
-            actor: text("Actor")?.to_owned(),
+            actor: UserId::parse("Actor", text("Actor")?).ok()?.to_string(),
             command: text("CommandId")?.parse().ok()?,
             request: text("Request").map(ToOwned::to_owned),
-            reason: text("Reason").map(ToOwned::to_owned),
+            reason: text("Reason").map(|reason| reason.chars().take(LONGEST_REASON).collect()),
             at: text("At")?.parse().ok()?,
-            deleting: change.get("Deleting").and_then(Value::as_bool).unwrap_or(false),
+            deleting: is_leaving(record),
         })
     }
 
@@ -107,7 +110,8 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Our own mark, if this very change left it: one that was there before tells of an earlier change.
+    /// Our own mark, if this very change left it: one that was there before tells of an earlier change, also where another
+    /// program put it back later.
     fn ours(&self) -> Option<LastChange> {
         let mark = |record: &Option<Record>| record.as_ref().and_then(LastChange::of);
         let (before, after) = (mark(&self.before), mark(&self.after));
@@ -116,7 +120,9 @@ impl Observed {
             // Our delete marks the record first and removes it then.
             (None, Some(before), _) => before.deleting.then_some(before),
             (None, None, _) => None,
-            (Some(_), before, Some(after)) => before.is_none_or(|b| b.command != after.command).then_some(after),
+            (Some(_), before, Some(after)) => {
+                before.is_none_or(|b| b.command != after.command && b.at <= after.at).then_some(after)
+            }
             (Some(_), _, None) => None,
         }
     }
@@ -172,6 +178,15 @@ fn fitting(record: Map<String, Value>) -> String {
     Value::Object(kept).to_string()
 }
 
+/// A site, kind or status; none where it is not stated. One that is no text is stated, but is no code.
+fn code(record: &Record, property: &str) -> Option<Code> {
+    match record.0.get(property)? {
+        Value::Null => None,
+        Value::String(text) => Some(Code::or_other(text)),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Some(Code::other()),
+    }
+}
+
 fn size_bytes(record: &Record) -> u64 {
     record.0.get("Size").and_then(Value::as_u64).unwrap_or(0)
 }
@@ -184,9 +199,8 @@ impl Commands {
     pub async fn observe(&self, observed: &Observed, at: Timestamp) -> ports::Result<Receipt> {
         let document = &observed.document;
         let ours = observed.ours();
-        let deleting = observed.after.as_ref().and_then(LastChange::of).is_some_and(|change| change.deleting);
         let seen = match &observed.after {
-            Some(record) if !deleting => Some(self.snapshot(document, record, &ours, observed).await?),
+            Some(record) if !is_leaving(record) => Some(self.snapshot(document, record, &ours, observed).await?),
             Some(_) | None => None,
         };
         let reason = match ours.as_ref().and_then(|ours| ours.reason.as_ref()) {
@@ -218,6 +232,15 @@ impl Commands {
         })
     }
 
+    /// By this a state of a record is told from others that name another file, or make other claims about it.
+    ///
+    /// # Errors
+    /// A port's error.
+    pub async fn file_fingerprint(&self, document: &DocumentId, record: &Record) -> ports::Result<String> {
+        let file = ["FileLocation", "Size", "MD5", "SHA256"].map(|property| record.0.get(property));
+        self.keys.fingerprint(&Keys::document(document), json!(file).to_string().as_bytes()).await
+    }
+
     async fn snapshot(
         &self,
         document: &DocumentId,
@@ -229,23 +252,24 @@ impl Commands {
         let mut compared: Map<String, Value> = record.0.clone();
         compared.remove(LAST_CHANGE);
         let compared = fitting(compared);
-        let file = ["FileLocation", "Size", "MD5", "SHA256"].map(|property| record.0.get(property));
-        let file = json!(file).to_string();
-        let code = |property: &str| record.text(property).map(Code::or_other);
         // Only an upload of ours has hashed the bytes; any other SHA-256 is a claim, checked from the bytes.
         let uploaded_by_us = ours.is_some() && observed.before.is_none();
         let claimed = record.text("SHA256").and_then(|hash| ContentHash::parse("SHA256", hash).ok());
         Ok(Snapshot {
             trial: trial_of(record),
-            site: code("SiteId"),
-            kind: code("Kind"),
-            status: code("Status"),
+            site: code(record, "SiteId"),
+            kind: code(record, "Kind"),
+            status: code(record, "Status"),
             document_date: record.text("DocumentDate").and_then(|date| date.parse::<Date>().ok()),
             size_bytes: size_bytes(record),
             content: claimed.filter(|_| uploaded_by_us).map_or(Content::Unknown, Content::Known),
-            file: self.keys.fingerprint(&owner, file.as_bytes()).await?,
+            promised: PromisedType::of(record.text("Filename"), record.text("ContentType")),
+            file: self.file_fingerprint(document, record).await?,
             fingerprint: self.keys.fingerprint(&owner, compared.as_bytes()).await?,
             record: self.keys.seal(&owner, compared.as_bytes()).await?,
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

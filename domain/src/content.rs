@@ -12,7 +12,7 @@ use crate::measures::Measures;
 mod tests;
 
 /// The present version of the analysis. A higher one analyses every content again.
-pub const ANALYSIS_VERSION: u32 = 1;
+pub const ANALYSIS_VERSION: u32 = 2;
 
 /// A small picture of an image, stored under its hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +124,8 @@ impl Aggregate for ContentState {
     type Refusal = Refusal;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
-        // A missing file may turn up; only then is the same version asked again.
+        // A missing file may turn up; only then is the same version asked again. Where it is missing again that is recorded
+        // too, for somebody asked, and waits for an answer.
         let done = |version: u32| {
             self.algorithm.is_some_and(|known| known > version || known == version && !self.file_was_missing)
         };
@@ -136,11 +137,6 @@ impl Aggregate for ContentState {
             }
             Command::RecordAnalysis { content, algorithm, measures, findings, thumbnail } => {
                 vec![Event::ContentAnalysed { content, algorithm, measures, findings, thumbnail }]
-            }
-            Command::RecordUnreadable { algorithm, finding: FindingCode::FileMissing, .. }
-                if self.algorithm == Some(algorithm) =>
-            {
-                vec![]
             }
             Command::RecordUnreadable { content, algorithm, finding } => {
                 vec![Event::ContentUnreadable { content, algorithm, finding }]

@@ -190,7 +190,7 @@ pub enum Event {
     },
     /// Nothing was sent, because it might not be.
     DeliveryWithheld {
-        /// Of which report and to whom stands in the occurrence or request.
+        /// Why.
         reason: Withheld,
     },
     /// Nothing was sent, because it could not be.

@@ -8,6 +8,7 @@ use strum::{IntoStaticStr, VariantNames};
 use crate::aggregate::{self, Aggregate, RefusalKind};
 use crate::findings::FindingCode;
 use crate::id::{Code, ContentHash, DocumentId, Id, TrialId};
+use crate::promised::PromisedType;
 use crate::sealed::Sealed;
 
 #[cfg(test)]
@@ -49,6 +50,9 @@ pub struct Snapshot {
     pub size_bytes: u64,
     /// The bytes it stands for.
     pub content: Content,
+    /// What name and declared media type promise the bytes to be; none where they say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promised: Option<PromisedType>,
     /// HMAC over `FileLocation`, `Size`, `MD5` and `SHA256`: while it is the same, the content need not be looked at again.
     pub file: String,
     /// HMAC over the whole record but `LastChange`.
@@ -171,7 +175,7 @@ impl aggregate::Event for Event {
     }
 }
 
-/// Observing refuses nothing: what happened, happened. Only answers that come too late are.
+/// A document refuses nothing: what happened, happened, and an answer that comes too late changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {}
 

@@ -16,8 +16,12 @@ use crate::measures::Measures;
 #[cfg(test)]
 mod tests;
 
-/// Declares a struct of `i64` sums with its group operations, so that no field can be forgotten in one of them. They wrap: a
-/// record that claims an absurd size must not stop whoever adds it up, and taking it away again restores the sum.
+/// As many bytes of a document count (8 TiB) as no store of files takes in one object, whatever its record claims: a million
+/// documents that claim more still add up to what an `i64` holds, so that nobody can make a trial's sum negative.
+pub const MOST_BYTES_OF_A_DOCUMENT: u64 = 1 << 43;
+
+/// Declares a struct of `i64` sums with its group operations, so that no field can be forgotten in one of them. They wrap:
+/// what is taken away again restores the sum, whatever it was.
 macro_rules! sums {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident,)* }) => {
         $(#[$doc])*
@@ -47,7 +51,7 @@ sums!(
     DocumentSums {
         /// Documents that exist.
         present,
-        /// Their sizes as the records say, in bytes.
+        /// Their sizes as the records say, in bytes; of each document at most [`MOST_BYTES_OF_A_DOCUMENT`].
         bytes,
         /// Ever found at the first look.
         found,
@@ -139,7 +143,7 @@ impl Figures {
     /// What one document that exists adds, its content apart.
     #[must_use]
     pub fn of_document(size_bytes: u64) -> Self {
-        let bytes = i64::try_from(size_bytes).unwrap_or(i64::MAX);
+        let bytes = size_bytes.min(MOST_BYTES_OF_A_DOCUMENT).cast_signed();
         Self { documents: DocumentSums { present: 1, bytes, ..DocumentSums::default() }, ..Self::default() }
     }
 

@@ -224,8 +224,9 @@ pub const LOW_CONTRAST_BELOW_MILLI: u32 = 6_000;
 /// Share of clipped pixels from which it is worth knowing (a quarter). Only a notice: pages on white paper and
 /// dark-field images reach it without a fault.
 pub const CLIPPED_FROM_PPM: u32 = 250_000;
-/// Number of pixels below which an image is called small: VGA, 640 × 480, too coarse for the small print of a form.
-pub const LOW_RESOLUTION_BELOW_PIXELS: u64 = 640 * 480;
+/// Number of pixels below which an image is called small: a page of A4 would have under 46 pixels an inch, and a small letter
+/// of its print three pixels. The customary 512 × 512 of slices and microscopes is above.
+pub const LOW_RESOLUTION_BELOW_PIXELS: u64 = 200_000;
 
 /// What the measures of an image say about its quality, in the order of [`FindingCode`].
 pub fn of_image(image: &ImageMeasures) -> Vec<FindingCode> {

@@ -19,6 +19,7 @@ pub mod measures;
 pub mod membership;
 pub mod occurrence;
 pub mod period;
+pub mod promised;
 pub mod report;
 pub mod schedule;
 pub mod sealed;

@@ -41,9 +41,11 @@ impl Clock {
         Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    /// Sets a simulated clock, forwards only.
+    /// Sets a simulated clock, forwards only. One that follows the machine goes on doing so.
     pub fn set(&self, at: Timestamp) {
-        self.0.fetch_max(at.as_microsecond(), Ordering::SeqCst);
+        let forwards = |now| (now != SYSTEM).then_some(at.as_microsecond().max(now));
+        // An error means that it follows the machine.
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, forwards);
     }
 
     /// Becomes a clock that stands at `at` until it is set.
@@ -55,10 +57,20 @@ impl Clock {
     pub fn release(&self) {
         self.0.store(SYSTEM, Ordering::SeqCst);
     }
+}
 
-    /// Whether it is set by hand.
-    #[must_use]
-    pub fn is_simulated(&self) -> bool {
-        self.0.load(Ordering::SeqCst) != SYSTEM
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_simulated_clock_can_be_set() {
+        let [past, future] = [0, 32_503_680_000].map(|second| Timestamp::from_second(second).unwrap());
+        let clock = Clock::system();
+        clock.set(future);
+        assert!(clock.now() < future);
+        clock.simulate_from(future);
+        clock.set(past);
+        assert_eq!(clock.now(), future, "forwards only");
     }
 }

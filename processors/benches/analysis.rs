@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::stream;
 use jpeg_encoder::{ColorType, Encoder};
 use processors::analysis::isolated::{Analyser, VERB};
-use processors::analysis::{Declared, Limits, analyse, child};
+use processors::analysis::{Limits, analyse, child};
 use zune_core::bytestream::ZCursor;
 
 const RUNS: usize = 15;
@@ -29,8 +29,7 @@ fn main() -> io::Result<()> {
     let taken = median(|| in_process(&table));
     writeln!(out, "CSV: {:.0} MB/s", table.len() as f64 / taken.as_secs_f64() / 1e6)?;
     let text = "The findings of the week, as far as known.\n".repeat(1_200_000).into_bytes();
-    let declared = Declared { media_type: Some("text/plain".to_owned()), name: None };
-    let taken = median(|| drop(analyse(&mut text.as_slice(), &declared, &Limits::default())));
+    let taken = median(|| in_process(&text));
     writeln!(out, "text: {:.0} MB/s", text.len() as f64 / taken.as_secs_f64() / 1e6)?;
     spawning(&mut out, &jpeg)
 }
@@ -53,7 +52,7 @@ fn spawning(out: &mut impl Write, jpeg: &[u8]) -> io::Result<()> {
         let file = Bytes::copy_from_slice(file);
         median(|| {
             let mut chunks = stream::iter([Ok::<_, io::Error>(file.clone())]);
-            drop(runtime.block_on(analyser.analyse(&Declared::default(), &Limits::default(), &mut chunks)));
+            drop(runtime.block_on(analyser.analyse(&Limits::default(), &mut chunks)));
         })
     };
     let small = b"a few words";
@@ -69,7 +68,7 @@ fn spawning(out: &mut impl Write, jpeg: &[u8]) -> io::Result<()> {
 }
 
 fn in_process(mut file: &[u8]) {
-    let outcome = analyse(&mut file, &Declared::default(), &Limits::default());
+    let outcome = analyse(&mut file, &Limits::default());
     assert!(outcome.is_ok_and(|outcome| std::hint::black_box(outcome).is_ok()));
 }
 

@@ -66,16 +66,6 @@ impl Default for Limits {
     }
 }
 
-/// What is said about a file by those who stored it. The bytes decide what it is; a contradiction is a finding. Only
-/// between table and text, which bytes alone do not tell apart, does it break the tie.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Declared {
-    /// The declared media type, parameters allowed.
-    pub media_type: Option<String>,
-    /// The file's name, of which only the extension is looked at.
-    pub name: Option<String>,
-}
-
 /// What was found in a file that could be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Analysis {
@@ -121,11 +111,12 @@ pub struct Unreadable {
 /// What comes out for a file: both are results to record.
 pub type Outcome = Result<Analysis, Unreadable>;
 
-/// Analyses the bytes of one file, which need not be read to their end.
+/// Analyses the bytes of one file, which need not be read to their end. The bytes alone decide what they are, so that the same
+/// bytes give the same outcome under whatever name; whether a document's name fits them is found where both are known.
 ///
 /// # Errors
 /// Only if `bytes` fails to be read. All that is wrong with the file itself is an [`Outcome`].
-pub fn analyse(bytes: &mut dyn Read, declared: &Declared, limits: &Limits) -> io::Result<Outcome> {
+pub fn analyse(bytes: &mut dyn Read, limits: &Limits) -> io::Result<Outcome> {
     let waited = Cell::new(Duration::ZERO);
     let deadline = Deadline { started: now(), time: limits.time, waited: &waited };
     let bytes = &mut Waiting { reader: bytes, waited: &waited };
@@ -137,12 +128,9 @@ pub fn analyse(bytes: &mut dyn Read, declared: &Declared, limits: &Limits) -> io
     }
 
     let kind = detect::kind(&prefix);
-    let found = panic::catch_unwind(AssertUnwindSafe(|| read_as(kind, prefix, bytes, declared, limits, deadline)));
+    let found = panic::catch_unwind(AssertUnwindSafe(|| read_as(kind, prefix, bytes, limits, deadline)));
     let stop = match found {
         Ok(Ok(mut analysis)) => {
-            if detect::contradicts(declared, kind) {
-                analysis.findings.push(FindingCode::TypeMismatch);
-            }
             analysis.findings.sort_unstable();
             analysis.findings.dedup();
             return Ok(Ok(analysis));
@@ -162,21 +150,13 @@ fn read_as(
     kind: Kind,
     prefix: Vec<u8>,
     rest: &mut dyn Read,
-    declared: &Declared,
     limits: &Limits,
     deadline: Deadline<'_>,
 ) -> Result<Analysis, Stop> {
     match kind {
         Kind::Jpeg => jpeg::analyse(&read_whole(prefix, rest, limits)?, limits, deadline),
         Kind::Png => png::analyse(&read_whole(prefix, rest, limits)?, limits, deadline),
-        Kind::Text => {
-            let text = encoding::Utf8Chunks::new(io::Cursor::new(prefix).chain(rest));
-            match detect::hint(declared) {
-                Some(detect::Hint::Table) => table::analyse(text, table::Sniff::Lenient, limits, deadline),
-                Some(detect::Hint::Text) => text::analyse(text, limits, deadline),
-                None => table::analyse(text, table::Sniff::Strict, limits, deadline),
-            }
-        }
+        Kind::Text => table::analyse(encoding::Utf8Chunks::new(io::Cursor::new(prefix).chain(rest)), limits, deadline),
         Kind::Other(media_type) => Ok(Analysis {
             measures: Measures::Other(OtherMeasures { media_type: media_type.to_owned() }),
             findings: vec![FindingCode::UnsupportedType],

@@ -7,7 +7,7 @@ use commands::Commands;
 use domain::content::{self, ANALYSIS_VERSION, ContentState};
 use domain::document::{self, Document};
 use domain::findings::FindingCode;
-use domain::id::{ContentHash, DocumentId, derive};
+use domain::id::{ContentHash, DocumentId};
 use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt};
 use http::document::object_key;
@@ -16,9 +16,10 @@ use md5::{Digest, Md5};
 use ports::{DocumentStore, Error, FileKey, FileStore, Find, Record, Result, Step, Taken, WorkKind, WorkQueue, Worker};
 use projections::{Analysis, AnalysisOf, DocumentNow, Views};
 use sha2::Sha256;
+use uuid::Uuid;
 
 use crate::analysis::isolated::{Analyser, AnalyserError};
-use crate::analysis::{Declared, Limits, Outcome, Unreadable};
+use crate::analysis::{Limits, Outcome, Unreadable};
 use crate::{caused_by, into_port_error};
 
 /// The analyst's name in events.
@@ -99,7 +100,7 @@ impl Analyst {
         let mut hash = Sha256::new();
         let outcome = {
             let mut hashed = body.stream.inspect_ok(|chunk| hash.update(chunk));
-            let outcome = self.analyser.analyse(&Declared::default(), &self.limits, &mut hashed).await;
+            let outcome = self.analyser.analyse(&self.limits, &mut hashed).await;
             // The analysis stops reading when its outcome is clear; the hash needs the rest.
             while let Some(rest) = hashed.next().await {
                 rest.map_err(|e| Error::Unavailable(format!("{key}: {e}")))?;
@@ -120,7 +121,11 @@ impl Analyst {
         let (content, algorithm) = (content.clone(), ANALYSIS_VERSION);
         let id = ContentState::id(&content);
         let command = match outcome {
-            Err(Unreadable { finding, .. }) => content::Command::RecordUnreadable { content, algorithm, finding },
+            Err(Unreadable { media_type, finding, detail }) => {
+                let media_type = media_type.as_deref().unwrap_or("unknown");
+                tracing::info!(%content, media_type, %finding, detail, "a file could not be analysed");
+                content::Command::RecordUnreadable { content, algorithm, finding }
+            }
             Ok(analysis) => {
                 let thumbnail = match analysis.thumbnail {
                     Some(thumbnail) => {
@@ -137,31 +142,32 @@ impl Analyst {
                 content::Command::RecordAnalysis { content, algorithm, measures, findings, thumbnail }
             }
         };
-        let command_id = derive("analyse", &[id.as_str(), &algorithm.to_string(), &format!("{command:?}")]);
-        let receipt = self.commands.sender.send(&id, &caused_by(ACTOR, command_id), command).await;
+        // Not derived: a file that was missing before may be missing again. What a repeat may add, the aggregate decides.
+        let receipt = self.commands.sender.send(&id, &caused_by(ACTOR, Uuid::new_v4()), command).await;
         Ok(receipt.map_err(into_port_error)?.appended > 0)
     }
 
     /// Hashes the file of a record that we did not write.
     async fn identify(&self, document: &DocumentId, file: String) -> Result<bool> {
-        let (content, findings) = match self.documents.get(document.as_str()).await? {
-            // The record is gone; the change that says so is on its way.
-            None => return Ok(false),
-            Some(record) => match object_key(&record, &self.bucket) {
-                None => (None, vec![location_finding(&record, &self.bucket)]),
-                Some(key) => match self.hash(&key).await? {
-                    None => (None, vec![FindingCode::FileMissing]),
-                    Some(found) => {
-                        let findings = disagreements(&record, &found);
-                        (Some(found.sha256), findings)
-                    }
-                },
+        // Where the record is gone, or names another file by now, the change that says so is on its way.
+        let Some(record) = self.documents.get(document.as_str()).await? else { return Ok(false) };
+        if self.commands.file_fingerprint(document, &record).await? != file {
+            return Ok(false);
+        }
+        let (content, findings) = match object_key(&record, &self.bucket) {
+            None => (None, vec![location_finding(&record, &self.bucket)]),
+            Some(key) => match self.hash(&key).await? {
+                None => (None, vec![FindingCode::FileMissing]),
+                Some(found) => {
+                    let findings = disagreements(&record, &found);
+                    (Some(found.sha256), findings)
+                }
             },
         };
         let id = Document::id(document);
-        let command_id = derive("identify", &[document.as_str(), &file]);
         let command = document::Command::IdentifyContent { content, file, findings };
-        let receipt = self.commands.sender.send(&id, &caused_by(ACTOR, command_id), command).await;
+        // Not derived: a record may come back to a state that was identified before.
+        let receipt = self.commands.sender.send(&id, &caused_by(ACTOR, Uuid::new_v4()), command).await;
         Ok(receipt.map_err(into_port_error)?.appended > 0)
     }
 

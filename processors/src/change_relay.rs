@@ -3,6 +3,7 @@
 //! Changes and closings are merged by the time of the change, also after downtime, so that a weekend's backlog does not land in
 //! Friday. Correctness rests on exact revisions and change tokens: a second relay, or a repeat after a crash, appends nothing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -29,6 +30,9 @@ const TOGETHER: usize = 64;
 /// At most so many slots whose due is closed are asked when they are due next.
 const SLOTS: usize = 5_000;
 
+/// The shortest time: instants have microseconds.
+const ONE_MOMENT: SignedDuration = SignedDuration::from_micros(1);
+
 /// The relay.
 pub struct ChangeRelay {
     documents: Arc<dyn DocumentStore>,
@@ -37,15 +41,14 @@ pub struct ChangeRelay {
     views: Views,
     /// The last closing; unknown before the first step and after somebody else closed.
     last: Option<Timestamp>,
-    /// False from a loss of history until the closing that says so.
-    complete: bool,
     /// Views as they were when the last step found nothing.
     seen: [Option<ports::Position>; 2],
 }
 
 /// What was read of the feed of changes in one step.
 struct Read {
-    changes: Vec<(Observed, Place)>,
+    /// None where there is nothing to observe, and only the place to be acknowledged.
+    changes: Vec<(Option<Observed>, Place)>,
     up_to: Option<Timestamp>,
     lost: bool,
 }
@@ -54,7 +57,7 @@ impl ChangeRelay {
     /// A relay between these ports.
     #[must_use]
     pub fn new(documents: Arc<dyn DocumentStore>, feed: Arc<dyn EventFeed>, commands: Commands, views: Views) -> Self {
-        Self { documents, feed, commands, views, last: None, complete: true, seen: [None; 2] }
+        Self { documents, feed, commands, views, last: None, seen: [None; 2] }
     }
 
     /// The last closing, once the view of closings has seen all of them; none while it is behind.
@@ -77,13 +80,20 @@ impl ChangeRelay {
         {
             match change? {
                 Change::Seen { id, token, at, before, after, place } => {
-                    let Ok(document) = DocumentId::parse("_id", &id) else {
-                        tracing::warn!(record.id = %id, "a record whose _id is no ObjectId is left out");
-                        continue;
-                    };
                     let stored_at = at.min(now);
                     let (first_contact, scanned) = (false, false);
-                    let observed = Observed { document, token, stored_at, before, after, first_contact, scanned };
+                    let observed = DocumentId::parse("_id", &id).ok().map(|document| Observed {
+                        document,
+                        token,
+                        stored_at,
+                        before,
+                        after,
+                        first_contact,
+                        scanned,
+                    });
+                    if observed.is_none() {
+                        tracing::warn!(record.id = %id, "a record whose _id is no ObjectId is left out");
+                    }
                     read.changes.push((observed, place));
                 }
                 Change::UpTo(instant) => read.up_to = Some(instant.min(now)),
@@ -100,7 +110,19 @@ impl ChangeRelay {
             self.documents.acknowledge(&place).await?;
         }
         self.scan(token, now, true).await?;
-        self.close(&[quarter_hour_before(now)], None).await
+        self.close(&[quarter_hour_before(now)], None, true).await
+    }
+
+    /// The records that came since the acknowledged place: the feed will tell of them, with who added them.
+    async fn added_since(&self) -> Result<HashSet<String>> {
+        let mut added = HashSet::new();
+        let mut changes = self.documents.changes();
+        while let Some(change) = changes.try_next().await? {
+            if let Change::Seen { id, before: None, .. } = change {
+                added.insert(id);
+            }
+        }
+        Ok(added)
     }
 
     /// Looks at every record. What is as known gives no event.
@@ -110,7 +132,9 @@ impl ChangeRelay {
             let page = self.documents.list(&RecordFilter::default(), last.as_deref(), PAGE).await?;
             let Some(end) = page.last() else { return Ok(()) };
             last = Some(end.id().to_owned());
-            let observed = page.into_iter().filter_map(|record| {
+            // Asked after the page was read, so that no record of the page is missing in the answer.
+            let added = if first_contact { self.added_since().await? } else { HashSet::new() };
+            let observed = page.into_iter().filter(|record| !added.contains(record.id())).filter_map(|record| {
                 let document = document_of_record(&record)?;
                 let (stored_at, before, after) = (now, None, Some(record));
                 Some(Observed { document, token, stored_at, before, after, first_contact, scanned: true })
@@ -125,16 +149,24 @@ impl ChangeRelay {
         self.commands.observe(&observed, at).await.map(drop)
     }
 
-    /// Fills lost history: looks at every record, and at every document that is no longer in the collection.
+    /// Fills lost history: looks at every record, and at every document that is no longer in the collection. Every closing since
+    /// the last one says that history was lost, and the last of them stands in the log before the place is acknowledged: until
+    /// then the loss is found again, also after a restart.
     async fn recover(&mut self, now: Timestamp) -> Result<()> {
         let (token, place) = self.documents.end().await?;
-        self.complete = false;
+        let cuts = self.awaited_cuts().await?;
+        // A closing comes after the one before it, whatever the clock says.
+        let end = self.last.map_or(now, |last| now.max(last + ONE_MOMENT));
+        let now = end - ONE_MOMENT;
+        // What the scan finds counts from now on, and not in the quarter hours that went by.
+        self.close_moments(&cuts, now, false).await?;
+        self.close_through(now, false).await?;
         self.scan(token, now, false).await?;
         let mut after = None;
         loop {
             let known: Vec<DocumentNow> = self.views.find(&Find::all(PAGE).after(after)).await?;
-            let Some(DocumentNow(end)) = known.last() else { break };
-            after = Some((serde_json::Value::Null, end.document.to_string()));
+            let Some(DocumentNow(newest)) = known.last() else { break };
+            after = Some((serde_json::Value::Null, newest.document.to_string()));
             for DocumentNow(state) in &known {
                 if self.documents.get(state.document.as_str()).await?.is_none() {
                     let document = state.document.clone();
@@ -144,11 +176,16 @@ impl ChangeRelay {
                 }
             }
         }
+        if quarter_hour_before(end) == end {
+            self.close(&[end], None, false).await?;
+        } else {
+            self.close(&[], Some(end), false).await?;
+        }
         self.documents.acknowledge(&place).await
     }
 
     /// Closes quarter hours, in one append for each UTC date, and then a moment, if it is behind them.
-    async fn close(&mut self, quarters: &[Timestamp], moment: Option<Timestamp>) -> Result<()> {
+    async fn close(&mut self, quarters: &[Timestamp], moment: Option<Timestamp>, complete: bool) -> Result<()> {
         let through = self.views.last_closing(None).await?;
         let log = LogHash {
             through: through.as_ref().map(|closing| closing.instant),
@@ -162,16 +199,15 @@ impl ChangeRelay {
             let Some(end) = moment.or_else(|| instants.last().copied()) else { continue };
             let start = instants.first().copied().unwrap_or(end);
             let cause = caused_by(ACTOR, derive("close", &[&start.to_string(), &end.to_string()]));
-            let close = Command::Close { instants, moment, complete: self.complete, log: log.clone() };
+            let close = Command::Close { instants, moment, complete, log: log.clone() };
             self.commands.sender.send(&ClockDay::id(date), &cause, close).await.map_err(into_port_error)?;
             self.last = Some(end);
-            self.complete = true;
         }
         Ok(())
     }
 
     /// Closes every quarter hour up to and with an instant.
-    async fn close_through(&mut self, instant: Timestamp) -> Result<()> {
+    async fn close_through(&mut self, instant: Timestamp, complete: bool) -> Result<()> {
         let Some(last) = self.last else { return Ok(()) };
         let mut quarters = Vec::new();
         let mut quarter = quarter_hour_after(last);
@@ -179,15 +215,15 @@ impl ChangeRelay {
             quarters.push(quarter);
             quarter += SignedDuration::from_secs(QUARTER_SECONDS);
         }
-        if quarters.is_empty() { Ok(()) } else { self.close(&quarters, None).await }
+        if quarters.is_empty() { Ok(()) } else { self.close(&quarters, None, complete).await }
     }
 
     /// Closes what waits, up to and with an instant: moments that reports are cut at, and the quarter hours between them.
-    async fn close_moments(&mut self, moments: &[Timestamp], through: Timestamp) -> Result<()> {
+    async fn close_moments(&mut self, moments: &[Timestamp], through: Timestamp, complete: bool) -> Result<()> {
         for moment in moments.iter().filter(|moment| **moment <= through) {
-            self.close_through(*moment).await?;
+            self.close_through(*moment, complete).await?;
             if self.last.is_some_and(|last| last < *moment) {
-                self.close(&[], Some(*moment)).await?;
+                self.close(&[], Some(*moment), complete).await?;
             }
         }
         Ok(())
@@ -239,20 +275,22 @@ impl ChangeRelay {
         let cuts = self.awaited_cuts().await?;
         let mut worked = false;
         for (observed, place) in &read.changes {
-            // Never before the last closing, so that order in the log is order in time.
-            let at = observed.changed_at().min(now).max(self.last.unwrap_or(now));
-            self.close_moments(&cuts, at).await?;
-            self.close_through(at).await?;
-            self.commands.observe(observed, at).await?;
+            if let Some(observed) = observed {
+                // Never before the last closing, so that order in the log is order in time.
+                let at = observed.changed_at().min(now).max(self.last.unwrap_or(now));
+                self.close_moments(&cuts, at, true).await?;
+                self.close_through(at, true).await?;
+                self.commands.observe(observed, at).await?;
+            }
             self.documents.acknowledge(place).await?;
             worked = true;
         }
         let Some(up_to) = read.up_to else { return Ok(Step::Worked) };
         let before = self.last;
-        self.close_moments(&cuts, up_to).await?;
+        self.close_moments(&cuts, up_to, true).await?;
         let due = self.next_due().await?;
         if due.is_some_and(|due| due <= up_to) {
-            self.close_through(quarter_hour_before(up_to)).await?;
+            self.close_through(quarter_hour_before(up_to), true).await?;
         }
         if worked || self.last != before {
             return Ok(Step::Worked);

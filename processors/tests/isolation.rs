@@ -15,7 +15,8 @@ use futures::{StreamExt, stream};
 use jpeg_encoder::{ColorType, Encoder};
 use processors::analysis::child::{self, Request};
 use processors::analysis::isolated::{Analyser, AnalyserError, VERB};
-use processors::analysis::{Declared, Limits, Outcome, analyse};
+use processors::analysis::{Limits, Outcome, analyse};
+use rustix::process::{Signal, getpgrp, getpid, kill_process};
 
 const MIB: u64 = 1 << 20;
 
@@ -27,6 +28,7 @@ const TESTS: &[Test] = &[
     ("a_decoder_that_sleeps_is_ended_at_its_limit", a_decoder_that_sleeps_is_ended_at_its_limit),
     ("a_decoder_that_spins_is_ended_even_without_a_parent", a_decoder_that_spins_is_ended_even_without_a_parent),
     ("a_decoder_that_crashes_harms_only_its_file", a_decoder_that_crashes_harms_only_its_file),
+    ("a_process_that_somebody_ends_is_no_fault_of_its_file", a_process_that_somebody_ends_is_no_fault_of_its_file),
     ("waiting_for_the_store_is_not_counted", waiting_for_the_store_is_not_counted),
     ("a_table_of_any_size_needs_little_memory", a_table_of_any_size_needs_little_memory),
     ("a_failing_source_and_a_wrong_program_are_errors", a_failing_source_and_a_wrong_program_are_errors),
@@ -71,6 +73,11 @@ fn misbehave(how: &str) -> ExitCode {
             "sleep" => std::thread::park_timeout(Duration::from_secs(60)),
             "spin" => spin(),
             "crash" => std::process::abort(),
+            "ended by INT" => end_myself(Signal::INT),
+            "ended by TERM" => end_myself(Signal::TERM),
+            "ended by HUP" => end_myself(Signal::HUP),
+            "ended by KILL" => end_myself(Signal::KILL),
+            "group" => assert_eq!(getpgrp(), getpid(), "signals to the service's group reach this process"),
             "environment" => assert!(std::env::vars_os().next().is_none(), "an environment was inherited"),
             _ => {}
         }
@@ -80,7 +87,11 @@ fn misbehave(how: &str) -> ExitCode {
 }
 
 fn analyse_request(bytes: &mut dyn Read, request: &Request) -> io::Result<Outcome> {
-    analyse(bytes, &request.declared, &request.limits)
+    analyse(bytes, &request.limits)
+}
+
+fn end_myself(signal: Signal) {
+    kill_process(getpid(), signal).unwrap();
 }
 
 fn devour() {
@@ -103,7 +114,7 @@ fn child(how: &str) -> Analyser {
 
 fn run(analyser: &Analyser, limits: &Limits, chunks: impl IntoIterator<Item = Vec<u8>>) -> Outcome {
     let chunks = chunks.into_iter().map(|chunk| Ok::<_, io::Error>(Bytes::from(chunk)));
-    within_runtime(analyser.analyse(&Declared::default(), limits, &mut stream::iter(chunks))).unwrap()
+    within_runtime(analyser.analyse(limits, &mut stream::iter(chunks))).unwrap()
 }
 
 fn within_runtime<T>(work: impl Future<Output = T>) -> T {
@@ -156,7 +167,7 @@ fn a_decoder_that_spins_is_ended_even_without_a_parent() {
     use std::process::{Command, Stdio};
 
     let limits = Limits { time: Duration::ZERO, ..Limits::default() };
-    let request = serde_json::to_string(&Request { declared: Declared::default(), limits }).unwrap();
+    let request = serde_json::to_string(&Request { limits }).unwrap();
     let mut child =
         Command::new(std::env::current_exe().unwrap()).args([VERB, "spin"]).stdin(Stdio::piped()).spawn().unwrap();
     writeln!(child.stdin.take().unwrap(), "{request}").unwrap();
@@ -170,6 +181,16 @@ fn a_decoder_that_crashes_harms_only_its_file() {
     assert!(run(&child("behave"), &Limits::default(), [jpeg(64, 64)]).is_ok());
 }
 
+fn a_process_that_somebody_ends_is_no_fault_of_its_file() {
+    for signal in ["INT", "TERM", "HUP", "KILL"] {
+        let mut file = stream::iter([Ok::<_, io::Error>(Bytes::from(jpeg(64, 64)))]);
+        let analyser = child(&format!("ended by {signal}"));
+        let result = within_runtime(analyser.analyse(&Limits::default(), &mut file));
+        assert!(matches!(result, Err(AnalyserError::Process(_))), "{signal}: {result:?}");
+    }
+    assert!(run(&child("group"), &Limits::default(), [jpeg(64, 64)]).is_ok());
+}
+
 fn waiting_for_the_store_is_not_counted() {
     let limits = Limits { time: Duration::from_secs(2), ..Limits::default() };
     let words = || Ok::<_, io::Error>(Bytes::from("word ".repeat(100_000)));
@@ -179,7 +200,7 @@ fn waiting_for_the_store_is_not_counted() {
             words()
         });
         let mut chunks = Box::pin(stream::iter([words()]).chain(late));
-        child("behave").analyse(&Declared::default(), &limits, &mut chunks).await
+        child("behave").analyse(&limits, &mut chunks).await
     });
     let Measures::Text(text) = outcome.unwrap().unwrap().measures else { panic!("not a text") };
     assert_eq!(text.words, 200_000);
@@ -198,13 +219,13 @@ fn a_table_of_any_size_needs_little_memory() {
 fn a_failing_source_and_a_wrong_program_are_errors() {
     let limits = Limits::default();
     let mut broken = stream::iter([Ok(Bytes::from_static(b"\xff\xd8\xff")), Err(io::Error::other("connection reset"))]);
-    let result = within_runtime(child("behave").analyse(&Declared::default(), &limits, &mut broken));
+    let result = within_runtime(child("behave").analyse(&limits, &mut broken));
     assert!(matches!(result, Err(AnalyserError::Source(_))));
 
     for program in ["/bin/false", "/nonexistent"] {
         let analyser = Analyser::Isolated { program: program.into(), arguments: Vec::new() };
         let mut file = stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"text"))]);
-        let result = within_runtime(analyser.analyse(&Declared::default(), &limits, &mut file));
+        let result = within_runtime(analyser.analyse(&limits, &mut file));
         assert!(matches!(result, Err(AnalyserError::Process(_))), "{program}");
     }
 }

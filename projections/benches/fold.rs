@@ -135,6 +135,7 @@ fn snapshot(number: u32, status: &str) -> Snapshot {
         size_bytes: 250_000,
         // Every tenth document shares its bytes with the one before.
         content: Content::Known(ContentHash::of(&(number - u32::from(number % 10 == 9)).to_be_bytes())),
+        promised: None,
         file: format!("{number:032x}"),
         fingerprint: format!("{number:030x}{}", status.len()),
         record: Sealed { owner: format!("document/{number:024x}"), text: "x".repeat(600) },

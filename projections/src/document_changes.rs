@@ -8,6 +8,7 @@ use domain::any_event::AnyEvent;
 use domain::document::{Content, Event as DocumentEvent, Snapshot};
 use domain::figures::{Figures, needs_attention};
 use domain::id::{ContentHash, DocumentId, TrialId};
+use domain::promised::PromisedType;
 use domain::sealed::Sealed;
 use domain::{content, document};
 use jiff::Timestamp;
@@ -139,6 +140,7 @@ async fn state_of(
         place,
         size_bytes: snapshot.size_bytes,
         content,
+        promised: snapshot.promised,
         flagged: needs_attention(&findings),
         findings,
         record: snapshot.record.clone(),
@@ -224,7 +226,8 @@ async fn replace(
     for (state, count) in [(&before, -1), (&after, 1)] {
         let Some(state) = state else { continue };
         if let (Some(content), Some(place)) = (&state.content, &state.place) {
-            use_content(content, place, state.flagged, count, stamp, draft).await?;
+            let used = Use { place: place.clone(), flagged: state.flagged, promised: state.promised, documents: count };
+            use_content(content, used, stamp, draft).await?;
         }
     }
     if let Some(before) = before {
@@ -251,14 +254,14 @@ async fn contribution(state: &DocumentState, draft: &mut Draft<'_>) -> Result<Fi
     if let Some(content) = &state.content
         && let Some(ContentNow { result: Some(result), .. }) = draft.get(content.as_str()).await?
     {
-        figures += &figures_of(&result, state.flagged);
+        figures += &figures_of(&result, state.promised, state.flagged);
     }
     Ok(figures)
 }
 
 /// What a content adds to a document; a document that is flagged by its record is not counted as flagged twice.
-fn figures_of(result: &AnalysisResult, flagged: bool) -> Figures {
-    let mut figures = Figures::of_content(result.measures.as_ref(), &result.findings);
+fn figures_of(result: &AnalysisResult, promised: Option<PromisedType>, flagged: bool) -> Figures {
+    let mut figures = Figures::of_content(result.measures.as_ref(), &result.findings_for(promised));
     if flagged {
         figures.contents.flagged = 0;
     }
@@ -351,22 +354,18 @@ async fn content_now(content: &ContentHash, draft: &mut Draft<'_>) -> Result<Con
     }))
 }
 
-/// Counts a document that uses a content, or one that does so no longer.
-async fn use_content(
-    content: &ContentHash,
-    place: &Place,
-    flagged: bool,
-    count: i64,
-    stamp: Stamp,
-    draft: &mut Draft<'_>,
-) -> Result<()> {
+/// Counts a document that uses a content, or with a negative number one that does so no longer.
+async fn use_content(content: &ContentHash, used: Use, stamp: Stamp, draft: &mut Draft<'_>) -> Result<()> {
     let mut now = content_now(content, draft).await?;
-    match now.uses.iter_mut().find(|known| known.place == *place && known.flagged == flagged) {
-        Some(known) => known.documents += count,
-        None => now.uses.push(Use { place: place.clone(), flagged, documents: count }),
+    let trial = used.place.trial.clone();
+    let alike =
+        |known: &&mut Use| (&known.place, known.flagged, known.promised) == (&used.place, used.flagged, used.promised);
+    match now.uses.iter_mut().find(alike) {
+        Some(known) => known.documents += used.documents,
+        None => now.uses.push(used),
     }
     now.uses.retain(|known| known.documents != 0);
-    renew(&mut now, &place.trial, stamp, draft).await?;
+    renew(&mut now, &trial, stamp, draft).await?;
     draft.put(&now)
 }
 
@@ -382,10 +381,14 @@ async fn fold_content(event: &content::Event, stamp: Stamp, draft: &mut Draft<'_
         ),
     };
     let mut now = content_now(content, draft).await?;
-    for Use { place, flagged, documents } in &now.uses {
-        let mut delta = figures_of(&result, *flagged);
+    if now.result.as_ref() == Some(&result) {
+        // Its file is missing still.
+        return Ok(());
+    }
+    for Use { place, flagged, promised, documents } in &now.uses {
+        let mut delta = figures_of(&result, *promised, *flagged);
         if let Some(before) = &now.result {
-            delta -= &figures_of(before, *flagged);
+            delta -= &figures_of(before, *promised, *flagged);
         }
         for series in place.series() {
             add_to(&series, &delta.times(*documents), stamp, draft).await?;
@@ -403,13 +406,16 @@ async fn fold_content(event: &content::Event, stamp: Stamp, draft: &mut Draft<'_
 
 /// Ends the row of a content in a trial and begins another with what is true now.
 async fn renew(now: &mut ContentNow, trial: &TrialId, stamp: Stamp, draft: &mut Draft<'_>) -> Result<()> {
-    let documents = now.uses.iter().filter(|known| known.place.trial == *trial).map(|known| known.documents).sum();
+    let uses = || now.uses.iter().filter(|known| known.place.trial == *trial);
+    let documents = uses().map(|known| known.documents).sum();
+    let is_flagged =
+        |result: &AnalysisResult| uses().any(|known| needs_attention(&result.findings_for(known.promised)));
     let row = TrialContent {
         trial: trial.clone(),
         content: now.content.clone(),
         documents,
         duplicated: documents > 1,
-        flagged: now.result.as_ref().is_some_and(|result| needs_attention(&result.findings)),
+        flagged: now.result.as_ref().is_some_and(is_flagged),
         result: now.result.clone(),
         from: stamp,
         to: OPEN,

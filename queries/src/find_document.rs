@@ -30,18 +30,20 @@ impl Queries {
         if self.access.may(&trial, &caller.user, Action::Read).await? { Ok(record) } else { Err(not_found()) }
     }
 
-    /// What is known of a document's bytes: what is wrong with its record, and what the analysis gave.
+    /// What is known of a document's bytes: all that is wrong with them or their record, and what the analysis gave.
     pub(crate) async fn analysis_of(
         &self,
         record: &Record,
     ) -> Result<(Vec<FindingCode>, Option<AnalysisResult>), Problem> {
         // Only what the log says of the bytes counts: a hash in the record may be anybody's claim.
-        let Some(DocumentNow(now)) = self.views.get(record.id()).await? else { return Ok((Vec::new(), None)) };
+        let Some(DocumentNow(mut now)) = self.views.get(record.id()).await? else { return Ok((Vec::new(), None)) };
         let content: Option<ContentNow> = match &now.content {
             Some(content) => self.views.get(content.as_str()).await?,
             None => None,
         };
-        Ok((now.findings, content.and_then(|content| content.result)))
+        let result = content.and_then(|content| content.result);
+        now.findings.extend(result.iter().flat_map(|result| result.findings_for(now.promised)));
+        Ok((now.findings, result))
     }
 }
 
@@ -105,7 +107,6 @@ pub(crate) async fn findings(
 ) -> Result<Json<Findings>, Problem> {
     let record = queries.document(&caller, &id).await?;
     let (mut codes, result) = queries.analysis_of(&record).await?;
-    codes.extend(result.iter().flat_map(|result| result.findings.iter().copied()));
     codes.sort_unstable();
     codes.dedup();
     Ok(Json(Findings {

@@ -20,7 +20,7 @@ use ports::{
 };
 use processors::MailerSettings;
 use processors::analysis::isolated::Analyser;
-use processors::analysis::{Declared, Limits, analyse};
+use processors::analysis::{Limits, analyse};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use trialbrief::app::{self, App, AppSettings};
@@ -202,7 +202,7 @@ async fn main() {
         report::pdf::render(&prepared.content, &prepared.thumbnails).unwrap();
     });
     let analysis = median_milliseconds(9, || {
-        analyse(&mut image.as_slice(), &Declared::default(), &Limits::default()).unwrap().unwrap();
+        analyse(&mut image.as_slice(), &Limits::default()).unwrap().unwrap();
     });
     #[expect(clippy::print_stdout, reason = "what was asked for")]
     {

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use ports::{Change, ChangeToken, Clock, DocumentStore, Error, Place, Record, RecordFilter, Result};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -27,6 +28,9 @@ const KIND: Kind =
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Changes in one page.
 const PAGE: u64 = 256;
+
+/// The property that says why a record of another program cannot be read whole.
+const UNREADABLE: &str = "UnreadableRecord";
 
 /// The collection in one file.
 pub(super) struct SqliteDocumentStore {
@@ -117,7 +121,8 @@ impl DocumentStore for SqliteDocumentStore {
                 while records.len() < limit
                     && let Some(row) = rows.next()?
                 {
-                    records.push(record(text_at(row, 0)?, text_at(row, 1)?)?);
+                    let id: String = row.get(0)?;
+                    records.push(record(connection, &id, bytes_at(row, 1)?)?);
                 }
                 Ok(records)
             })
@@ -231,7 +236,7 @@ fn read_page(connection: &Connection, mut span: Span) -> Outcome<(Vec<Change>, T
     let mut rows = statement.query([span.after, span.until, PAGE])?;
     let mut page = Vec::new();
     while let Some(row) = rows.next()? {
-        let change = change(row, span.epoch)?;
+        let change = change(connection, row, span.epoch)?;
         span.after = row.get(0)?;
         page.push(change);
     }
@@ -242,16 +247,18 @@ fn read_page(connection: &Connection, mut span: Span) -> Outcome<(Vec<Change>, T
     Ok((page, Telling::Ended))
 }
 
-fn change(row: &Row<'_>, epoch: u64) -> Outcome<Change> {
+fn change(connection: &Connection, row: &Row<'_>, epoch: u64) -> Outcome<Change> {
     let token = ChangeToken { epoch, order: row.get(0)? };
     let id: String = row.get(1)?;
     let at =
         Timestamp::from_microsecond(row.get(2)?).map_err(|e| Error::Corrupt(format!("change {}: {e}", token.order)))?;
     let side = |column| {
-        row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?.map(|text| record(&id, text)).transpose()
+        let text = row.get_ref(column)?.as_bytes_or_null().map_err(rusqlite::Error::from)?;
+        text.map(|text| record(connection, &id, text)).transpose()
     };
     let (before, after): (Outcome<_>, Outcome<_>) = (side(3), side(4));
-    Ok(Change::Seen { before: before?, after: after?, id, token, at, place: place(token) })
+    let (before, after) = (before?, after?);
+    Ok(Change::Seen { before, after, id, token, at, place: place(token) })
 }
 
 fn place(token: ChangeToken) -> Place {
@@ -283,11 +290,11 @@ fn acknowledged(connection: &Connection) -> Outcome<Option<ChangeToken>> {
 fn stored(connection: &Connection, id: &str) -> Outcome<Option<Record>> {
     let mut statement = connection.prepare_cached("SELECT record FROM documents WHERE id = ?1")?;
     let mut rows = statement.query([id])?;
-    rows.next()?.map(|row| record(id, text_at(row, 0)?)).transpose()
+    rows.next()?.map(|row| record(connection, id, bytes_at(row, 0)?)).transpose()
 }
 
-fn text_at<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a str> {
-    Ok(row.get_ref(column)?.as_str()?)
+fn bytes_at<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a [u8]> {
+    Ok(row.get_ref(column)?.as_bytes()?)
 }
 
 /// Compares what is stored as JSON: other programs may write it with other blanks or in another order.
@@ -303,11 +310,33 @@ fn changed_meanwhile(id: &str) -> Error {
 }
 
 /// A record as it is stored; the column `id` rules over the property.
-fn record(id: &str, text: &str) -> Outcome<Record> {
-    let mut properties: Map<String, Value> =
-        serde_json::from_str(text).map_err(|e| Error::Corrupt(format!("record {id:?}: {e}")))?;
+fn record(connection: &Connection, id: &str, text: &[u8]) -> Outcome<Record> {
+    let mut properties = match serde_json::from_slice(text) {
+        Ok(properties) => properties,
+        Err(error) => readable_part(connection, text, &error)?,
+    };
     properties.insert("_id".to_owned(), Value::from(id));
     Ok(Record(properties))
+}
+
+/// SQLite, which the triggers ask, takes more for JSON than we can read: numbers of any size, halves of surrogate pairs, any
+/// depth. Such a record has those of its texts and whole numbers that SQLite can tell, and says why it has no more, so that it
+/// is there and stands in nobody's way.
+fn readable_part(connection: &Connection, text: &[u8], error: &serde_json::Error) -> Outcome<Map<String, Value>> {
+    let sql = "SELECT key, atom FROM json_each(?1) WHERE type IN ('text', 'integer')";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([String::from_utf8_lossy(text)])?;
+    let mut properties = Map::new();
+    while let Some(row) = rows.next()? {
+        let name = String::from_utf8_lossy(bytes_at(row, 0)?).into_owned();
+        match row.get_ref(1)? {
+            ValueRef::Text(text) => properties.insert(name, Value::from(String::from_utf8_lossy(text))),
+            ValueRef::Integer(number) => properties.insert(name, Value::from(number)),
+            ValueRef::Null | ValueRef::Real(_) | ValueRef::Blob(_) => None,
+        };
+    }
+    properties.insert(UNREADABLE.to_owned(), Value::from(error.to_string()));
+    Ok(properties)
 }
 
 fn text_of(record: &Record) -> Result<String> {

@@ -5,6 +5,7 @@
 mod delete;
 mod download;
 mod list;
+mod observe;
 mod patch;
 mod people;
 mod sweeper;

@@ -26,6 +26,7 @@ fn record(file: &str, status: &str, content: Content) -> Snapshot {
         document_date: None,
         size_bytes: 3,
         content,
+        promised: None,
         file: file.to_owned(),
         fingerprint: format!("{file} {status}"),
         record: sealed(&format!("{file} {status}")),

@@ -21,6 +21,7 @@ const SHAPES: &[&str] = &[
     "findings",
     "measures",
     "period",
+    "promised",
     "report",
     "schedule",
     "sealed",

@@ -12,6 +12,7 @@ use domain::findings::FindingCode;
 use domain::id::{Code, ContentHash, DocumentId, Id, TrialId, UserId, derive};
 use domain::measures::{ImageFormat, ImageMeasures, Measures, PerceptualHash};
 use domain::period::Period;
+use domain::promised::PromisedType;
 use domain::report::{Manifest, Scheduled};
 use domain::schedule::{Cadence, Schedule, Weekday};
 use domain::sealed::Sealed;
@@ -170,6 +171,7 @@ fn snapshot(owner: &str, status: &str, content: Content) -> Snapshot {
         document_date: Some("2026-11-27".parse().unwrap()),
         size_bytes: 2_048,
         content,
+        promised: Some(PromisedType::Png),
         file: "5f1e0c3d2b4a69788796a5b4c3d2e1f0".to_owned(),
         fingerprint: domain::sealed::fingerprint(&KEY, status.as_bytes()),
         record: sealed(owner, &format!(r#"{{"Filename":"Müller thorax.png","Status":"{status}"}}"#)),

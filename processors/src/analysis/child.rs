@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{Analysis, Declared, Limits, Outcome, analyse};
+use crate::analysis::{Analysis, Limits, Outcome, analyse};
 
 /// Longest request line in bytes.
 const REQUEST_BYTES: u64 = 64 * 1024;
@@ -15,8 +15,6 @@ const REQUEST_BYTES: u64 = 64 * 1024;
 /// What the parent asks for, before the bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
-    /// What is said about the file.
-    pub declared: Declared,
     /// What the analysis may take.
     pub limits: Limits,
 }
@@ -27,7 +25,7 @@ pub struct Request {
 /// # Errors
 /// If the limits cannot be set (nothing is analysed without), or if reading or writing fails.
 pub fn run(input: impl Read, output: impl Write) -> io::Result<()> {
-    run_with(input, output, |bytes, request| analyse(bytes, &request.declared, &request.limits))
+    run_with(input, output, |bytes, request| analyse(bytes, &request.limits))
 }
 
 /// As [`run`], with another analysis in place of [`analyse`]; for tests of what the limits do.

@@ -19,7 +19,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, timeout};
 
 use crate::analysis::child::Request;
-use crate::analysis::{Declared, Limits, Outcome, Unreadable, analyse, detect, too_slow_detail};
+use crate::analysis::{Limits, Outcome, Unreadable, analyse, detect, too_slow_detail};
 
 /// The verb that makes the program such a process.
 pub const VERB: &str = "analyse-one";
@@ -30,9 +30,6 @@ const ANSWER_BYTES: u64 = 1 << 20;
 const LAST_WORDS_BYTES: u64 = 4 * 1024;
 /// What Rust's runtime says before it aborts for want of memory.
 const ALLOCATION_FAILED: &str = "memory allocation of";
-
-const SIGKILL: i32 = 9;
-const SIGXCPU: i32 = 24;
 
 /// Where analyses are carried out.
 #[derive(Clone, Debug)]
@@ -76,12 +73,7 @@ impl Analyser {
     ///
     /// # Errors
     /// If the stream fails or the process cannot be run; see [`AnalyserError`].
-    pub async fn analyse<S, E>(
-        &self,
-        declared: &Declared,
-        limits: &Limits,
-        bytes: &mut S,
-    ) -> Result<Outcome, AnalyserError<E>>
+    pub async fn analyse<S, E>(&self, limits: &Limits, bytes: &mut S) -> Result<Outcome, AnalyserError<E>>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
         E: std::error::Error + 'static,
@@ -90,14 +82,14 @@ impl Analyser {
             Self::Isolated { program, arguments } => {
                 let mut command = Command::new(program);
                 command.args(arguments);
-                in_process_of_its_own(command, declared, limits, bytes).await
+                in_process_of_its_own(command, limits, bytes).await
             }
-            Self::InProcess => in_this_process(declared, limits, bytes).await,
+            Self::InProcess => in_this_process(limits, bytes).await,
         }
     }
 }
 
-async fn in_this_process<S, E>(declared: &Declared, limits: &Limits, bytes: &mut S) -> Result<Outcome, AnalyserError<E>>
+async fn in_this_process<S, E>(limits: &Limits, bytes: &mut S) -> Result<Outcome, AnalyserError<E>>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: std::error::Error + 'static,
@@ -106,14 +98,13 @@ where
     while let Some(chunk) = bytes.next().await {
         file.extend_from_slice(&chunk.map_err(AnalyserError::Source)?);
     }
-    let (declared, limits) = (declared.clone(), *limits);
-    let outcome = tokio::task::spawn_blocking(move || analyse(&mut file.as_slice(), &declared, &limits)).await;
+    let limits = *limits;
+    let outcome = tokio::task::spawn_blocking(move || analyse(&mut file.as_slice(), &limits)).await;
     outcome.map_err(|error| process(&error))?.map_err(|error| process(&error))
 }
 
 async fn in_process_of_its_own<S, E>(
     mut command: Command,
-    declared: &Declared,
     limits: &Limits,
     bytes: &mut S,
 ) -> Result<Outcome, AnalyserError<E>>
@@ -121,14 +112,16 @@ where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: std::error::Error + 'static,
 {
+    // A group of its own: what a terminal or supervisor sends to ours must not look like the file's fault.
+    #[cfg(unix)]
+    command.process_group(0);
     command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| process(&error))?;
     let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
         return Err(AnalyserError::Process("no pipes".to_owned()));
     };
-    let request = Request { declared: declared.clone(), limits: *limits };
-    let mut request = serde_json::to_vec(&request).map_err(|error| process(&error))?;
+    let mut request = serde_json::to_vec(&Request { limits: *limits }).map_err(|error| process(&error))?;
     request.push(b'\n');
 
     let mut feed = Feed { busy: Stopwatch::new(limits.time), media_type: None };
@@ -256,24 +249,25 @@ fn read_answer<E: std::error::Error + 'static>(answer: &[u8]) -> Result<Outcome,
     Ok(outcome)
 }
 
-/// What a process died of, if it was the file: a signal. Any exit of its own accord is a fault of ours.
+/// What a process died of, if it was the file. An exit of its own accord is a fault of ours, and any other signal came from
+/// somebody outside: from who ends the service, or from the system when the whole machine is out of memory.
+#[cfg(unix)]
 fn finding_of_death(status: ExitStatus, last_words: &str) -> Option<FindingCode> {
-    match signal(status)? {
-        _ if last_words.contains(ALLOCATION_FAILED) => Some(FindingCode::OutOfMemory),
-        // Not by us, so by the kernel, which kills when the whole machine is out of memory.
-        SIGKILL => Some(FindingCode::OutOfMemory),
-        SIGXCPU => Some(FindingCode::TooSlow),
-        _ => Some(FindingCode::DecoderPanicked),
+    use rustix::process::Signal;
+    use std::os::unix::process::ExitStatusExt;
+
+    let signal = Signal::from_named_raw(status.signal()?)?;
+    match signal {
+        Signal::XCPU => Some(FindingCode::TooSlow),
+        // The limit on memory makes allocations fail, and Rust's runtime aborts then.
+        Signal::ABORT if last_words.contains(ALLOCATION_FAILED) => Some(FindingCode::OutOfMemory),
+        Signal::ABORT | Signal::SEGV | Signal::BUS | Signal::ILL | Signal::FPE => Some(FindingCode::DecoderPanicked),
+        _ => None,
     }
 }
 
-#[cfg(unix)]
-fn signal(status: ExitStatus) -> Option<i32> {
-    std::os::unix::process::ExitStatusExt::signal(&status)
-}
-
 #[cfg(not(unix))]
-fn signal(_status: ExitStatus) -> Option<i32> {
+fn finding_of_death(_status: ExitStatus, _last_words: &str) -> Option<FindingCode> {
     None
 }
 

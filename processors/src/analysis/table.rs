@@ -16,27 +16,16 @@ const SNIFFED_RECORDS: usize = 100;
 /// Part of a field that is held at once; longer fields pass through it.
 const FIELD_BUFFER_BYTES: usize = 4 * 1024;
 
-/// How much a text must look like a table to be one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sniff {
-    /// It was declared as a table: always, if need be with a single column.
-    Lenient,
-    /// Nobody says so: at least three records, nine in ten of them with the same number of fields, two or more, and
-    /// commas that are not those of prose (most followed by a blank).
-    Strict,
-}
-
 /// Counts a table of any length, or a text if it turns out to be none.
 pub(super) fn analyse<R: Read>(
     mut text: Utf8Chunks<R>,
-    sniff: Sniff,
     limits: &Limits,
     deadline: Deadline<'_>,
 ) -> Result<Analysis, Stop> {
     let Some(first) = text.next()?.map(str::to_owned) else {
         return Ok(text::Count::default().finish(text.encoding()));
     };
-    let Some(delimiter) = delimiter(&first, text.at_end(), sniff) else {
+    let Some(delimiter) = delimiter(&first, text.at_end()) else {
         let mut count = text::Count::default();
         count.add(&first, limits.line_bytes);
         while let Some(chunk) = text.next()? {
@@ -62,59 +51,67 @@ pub(super) fn analyse<R: Read>(
     Ok(Analysis { measures: Measures::Table(measures), findings, thumbnail: None })
 }
 
-/// The delimiter that gives the most regular records, the most usual one among equals.
-fn delimiter(beginning: &str, complete: bool, sniff: Sniff) -> Option<Delimiter> {
+/// The delimiter that gives the most regular records, the most usual one among equals. Bytes alone must tell a table from a
+/// text: at least three records, nine in ten of them with the same number of fields, two or more of them columns, and commas
+/// that are not those of prose (most followed by a blank).
+fn delimiter(beginning: &str, complete: bool) -> Option<Delimiter> {
     let mut best: Option<(usize, usize, Delimiter)> = None;
     for delimiter in Delimiter::ALL {
-        let widths = record_widths(beginning, complete, delimiter);
-        let Some((width, regular)) = most_frequent(&widths) else { continue };
-        let plausible = match sniff {
-            Sniff::Lenient => width > 1,
-            Sniff::Strict => {
-                width > 1 && widths.len() >= 3 && regular * 10 >= widths.len() * 9 && !is_prose(beginning, delimiter)
-            }
-        };
-        let per_mille = regular * 1000 / widths.len();
-        if plausible && best.is_none_or(|(most, widest, _)| (per_mille, width) > (most, widest)) {
+        let records = sniffed_records(beginning, complete, delimiter);
+        let Some((width, regular)) = most_frequent(&records) else { continue };
+        // Where lines merely end in the delimiter, as in a list of source code, there is one column and no table.
+        let ends_blank = records.iter().filter(|record| record.width == width && record.ends_blank).count();
+        let columns = width - usize::from(ends_blank * 2 > regular);
+        let is_table =
+            columns > 1 && records.len() >= 3 && regular * 10 >= records.len() * 9 && !is_prose(beginning, delimiter);
+        let per_mille = regular * 1000 / records.len();
+        if is_table && best.is_none_or(|(most, widest, _)| (per_mille, width) > (most, widest)) {
             best = Some((per_mille, width, delimiter));
         }
     }
-    match (best, sniff) {
-        (Some((_, _, delimiter)), _) => Some(delimiter),
-        (None, Sniff::Lenient) => Some(Delimiter::Comma),
-        (None, Sniff::Strict) => None,
-    }
+    best.map(|(_, _, delimiter)| delimiter)
 }
 
-/// Fields of each of the first records. Unless the beginning is all there is, its last record may be cut off: it is left
+/// A record of the beginning.
+struct Sniffed {
+    /// How many fields it has.
+    width: usize,
+    /// Whether nothing follows its last delimiter.
+    ends_blank: bool,
+}
+
+/// The first records. Unless the beginning is all there is, its last record may be cut off: it is left
 /// out if there are others.
-fn record_widths(beginning: &str, complete: bool, delimiter: Delimiter) -> Vec<usize> {
+fn sniffed_records(beginning: &str, complete: bool, delimiter: Delimiter) -> Vec<Sniffed> {
     let mut reader = reader(delimiter);
     let mut buffer = [0; FIELD_BUFFER_BYTES];
     let mut input = beginning.as_bytes();
-    let (mut widths, mut width) = (Vec::new(), 0);
-    while widths.len() < SNIFFED_RECORDS {
-        let (result, read, _) = reader.read_field(input, &mut buffer);
+    let (mut records, mut width, mut is_blank) = (Vec::new(), 0, true);
+    while records.len() < SNIFFED_RECORDS {
+        let (result, read, written) = reader.read_field(input, &mut buffer);
         input = &input[read..];
+        is_blank = is_blank && buffer[..written].iter().all(u8::is_ascii_whitespace);
         match result {
             ReadFieldResult::OutputFull => {}
             ReadFieldResult::Field { record_end } => {
                 width += 1;
                 if record_end {
-                    widths.push(width);
+                    records.push(Sniffed { width, ends_blank: is_blank });
                     width = 0;
                 }
+                is_blank = true;
             }
-            ReadFieldResult::InputEmpty if complete || widths.is_empty() => input = &[],
+            ReadFieldResult::InputEmpty if complete || records.is_empty() => input = &[],
             ReadFieldResult::InputEmpty | ReadFieldResult::End => break,
         }
     }
-    widths
+    records
 }
 
-fn most_frequent(widths: &[usize]) -> Option<(usize, usize)> {
-    let frequency = |width: usize| widths.iter().filter(|other| **other == width).count();
-    widths.iter().map(|width| (*width, frequency(*width))).max_by_key(|(width, count)| (*count, *width))
+/// The most frequent number of fields, and how many records have it.
+fn most_frequent(records: &[Sniffed]) -> Option<(usize, usize)> {
+    let frequency = |width: usize| records.iter().filter(|other| other.width == width).count();
+    records.iter().map(|record| (record.width, frequency(record.width))).max_by_key(|(width, count)| (*count, *width))
 }
 
 fn is_prose(beginning: &str, delimiter: Delimiter) -> bool {

@@ -9,14 +9,14 @@ use std::io::{self, Read};
 use domain::findings::FindingCode;
 use domain::measures::Measures;
 
-use crate::analysis::{Analysis, Declared, Limits, Outcome, Unreadable, analyse};
+use crate::analysis::{Analysis, Limits, Outcome, Unreadable, analyse};
 
 fn outcome(bytes: &[u8]) -> Outcome {
-    outcome_of(bytes, None, &Limits::default())
+    outcome_of(bytes, &Limits::default())
 }
 
-fn outcome_of(mut bytes: &[u8], name: Option<&str>, limits: &Limits) -> Outcome {
-    analyse(&mut bytes, &Declared { media_type: None, name: name.map(str::to_owned) }, limits).unwrap()
+fn outcome_of(mut bytes: &[u8], limits: &Limits) -> Outcome {
+    analyse(&mut bytes, limits).unwrap()
 }
 
 fn analysis(bytes: &[u8]) -> Analysis {
@@ -48,28 +48,6 @@ fn other_types_are_counted_by_what_their_bytes_are() {
     }
 }
 
-#[test]
-fn content_that_contradicts_name_or_media_type_is_a_finding_and_is_analysed_as_what_it_is() {
-    let png = fixtures::photo(400, 300).png();
-    let found = outcome_of(&png, Some("visit 3.JPG"), &Limits::default()).unwrap();
-    assert_eq!(found.media_type(), "image/png");
-    assert!(found.findings.contains(&FindingCode::TypeMismatch));
-
-    let declared = |media_type: &str, name: &str| Declared {
-        media_type: Some(media_type.to_owned()),
-        name: Some(name.to_owned()),
-    };
-    let mismatch = |bytes: &[u8], declared: Declared| {
-        let found = analyse(&mut &bytes[..], &declared, &Limits::default()).unwrap().unwrap();
-        found.findings.contains(&FindingCode::TypeMismatch)
-    };
-    assert!(mismatch(b"PK\x03\x04 a workbook", declared("text/csv; charset=utf-8", "lab.csv")));
-    assert!(mismatch(b"Dear reader", declared("application/pdf", "letter.pdf")));
-    assert!(!mismatch(b"PK\x03\x04 a workbook", declared("application/octet-stream", "lab.xlsx")));
-    assert!(!mismatch(b"a,b\n1,2\n", declared("application/vnd.ms-excel", "lab.csv")));
-    assert!(!mismatch(&png, declared("image/png", "noextension")));
-}
-
 /// Gives the magic bytes of a JPEG, then panics as a decoder might.
 struct Panics {
     given: bool,
@@ -90,7 +68,7 @@ impl Read for Panics {
 
 #[test]
 fn a_panic_harms_only_its_file() {
-    let outcome = analyse(&mut Panics { given: false }, &Declared::default(), &Limits::default()).unwrap();
+    let outcome = analyse(&mut Panics { given: false }, &Limits::default()).unwrap();
     let expected = Unreadable {
         media_type: Some("image/jpeg".to_owned()),
         finding: FindingCode::DecoderPanicked,
@@ -112,5 +90,5 @@ impl Read for Breaks {
 #[test]
 fn a_source_that_fails_is_no_finding_about_the_file() {
     let source = &mut b"\xff\xd8\xff".chain(Breaks);
-    assert!(analyse(source, &Declared::default(), &Limits::default()).is_err());
+    assert!(analyse(source, &Limits::default()).is_err());
 }

@@ -1,28 +1,11 @@
 //! Plain text: lines, words, characters.
 
-use std::io::Read;
-
 use domain::findings::FindingCode;
 use domain::measures::{Encoding, Measures, TextMeasures};
 
-use crate::analysis::encoding::Utf8Chunks;
-use crate::analysis::{Analysis, Deadline, Limits, Stop};
+use crate::analysis::Analysis;
 
-/// Counts a text of any length. A line above the limit is a finding and counts nevertheless: nothing holds a line.
-pub(super) fn analyse<R: Read>(
-    mut text: Utf8Chunks<R>,
-    limits: &Limits,
-    deadline: Deadline<'_>,
-) -> Result<Analysis, Stop> {
-    let mut count = Count::default();
-    while let Some(chunk) = text.next()? {
-        deadline.check()?;
-        count.add(chunk, limits.line_bytes);
-    }
-    Ok(count.finish(text.encoding()))
-}
-
-/// What was counted so far.
+/// What was counted so far. A line above the limit is a finding and counts nevertheless: nothing holds a line.
 #[derive(Default)]
 pub(super) struct Count {
     line_feeds: u64,

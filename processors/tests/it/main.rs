@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use domain::measures::{ImageMeasures, Measures};
-use processors::analysis::{Declared, Limits, analyse};
+use processors::analysis::{Limits, analyse};
 use serde::Deserialize;
 
 /// Luminance mean and contrast, in grey levels: the rounding of each pixel, and another JPEG decoder.
@@ -47,7 +47,7 @@ fn measures_agree_with_scikit_image() {
     let mut wrong = Vec::new();
     for peer in peers(&pictures) {
         let file = std::fs::read(&peer.file).unwrap();
-        let analysis = analyse(&mut file.as_slice(), &Declared::default(), &Limits::default()).unwrap().unwrap();
+        let analysis = analyse(&mut file.as_slice(), &Limits::default()).unwrap().unwrap();
         let Measures::Image(ours) = analysis.measures else { panic!("{} is no image to us", peer.file.display()) };
         wrong.extend(differences(&ours, &peer).map(|difference| format!("{}: {difference}", peer.file.display())));
     }

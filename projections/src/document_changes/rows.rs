@@ -7,6 +7,7 @@ use domain::figures::Figures;
 use domain::findings::FindingCode;
 use domain::id::{ContentHash, DocumentId, TrialId};
 use domain::measures::Measures;
+use domain::promised::PromisedType;
 use domain::sealed::Sealed;
 use jiff::Timestamp;
 use ports::Table;
@@ -141,13 +142,15 @@ pub struct DocumentState {
     pub size_bytes: u64,
     /// Its bytes, where they are known.
     pub content: Option<ContentHash>,
+    /// What its name and declared media type promise the bytes to be.
+    pub promised: Option<PromisedType>,
     /// What is wrong with the record.
     pub findings: Vec<FindingCode>,
     /// Whether a finding about the record asks for attention.
     pub flagged: bool,
     /// The whole record.
     pub record: Sealed,
-    /// When it came, and when it became so.
+    /// When its record was changed last.
     pub since: Timestamp,
     /// Who made it so.
     pub actor: String,
@@ -227,7 +230,7 @@ pub struct DocumentChange {
     pub reason: Option<Sealed>,
     /// The record after it, or the last one.
     pub record: Sealed,
-    /// Its kind and site, "" where not stated.
+    /// Where it counts after it, or counted last.
     pub place: Place,
     /// Its bytes, where they were known at once.
     pub content: Option<ContentHash>,
@@ -258,6 +261,22 @@ pub struct AnalysisResult {
     pub thumbnail: Option<Thumbnail>,
 }
 
+impl AnalysisResult {
+    /// What stands out in a document whose record promises so: the content's own findings, and that it breaks the promise.
+    #[must_use]
+    pub fn findings_for(&self, promised: Option<PromisedType>) -> Vec<FindingCode> {
+        let mut findings = self.findings.clone();
+        if let (Some(measures), Some(promised)) = (&self.measures, promised)
+            && !promised.is_kept_by(measures.media_type())
+        {
+            findings.push(FindingCode::TypeMismatch);
+            findings.sort_unstable();
+            findings.dedup();
+        }
+        findings
+    }
+}
+
 /// Documents that use a content and count in one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Use {
@@ -265,6 +284,8 @@ pub struct Use {
     pub place: Place,
     /// Whether their records are flagged by themselves: then a flag of the content adds nothing.
     pub flagged: bool,
+    /// What their records promise the bytes to be.
+    pub promised: Option<PromisedType>,
     /// How many.
     pub documents: i64,
 }
@@ -302,7 +323,8 @@ pub struct TrialContent {
     pub documents: i64,
     /// Whether more than one does.
     pub duplicated: bool,
-    /// Whether a finding asks for attention.
+    /// Whether a finding about one of these documents' bytes asks for attention; which of them, tells
+    /// [`AnalysisResult::findings_for`].
     pub flagged: bool,
     /// What the analysis gave.
     pub result: Option<AnalysisResult>,

@@ -11,6 +11,7 @@ use domain::measures::{
     Delimiter, Encoding, ImageFormat, ImageMeasures, Measures, OtherMeasures, PerceptualHash, TableMeasures,
     TextMeasures,
 };
+use domain::promised::PromisedType;
 use jiff::{SignedDuration, Timestamp};
 use proptest::collection::vec;
 use proptest::option;
@@ -25,6 +26,7 @@ pub struct Seen {
     pub codes: [Option<u8>; 3],
     pub file: u8,
     pub uploaded: bool,
+    pub promised: Option<PromisedType>,
 }
 
 /// One thing that may happen; what may not, does not.
@@ -45,8 +47,9 @@ fn any_op() -> impl Strategy<Value = Op> {
         Just([Some(0); 3]),
         [option::weighted(0.8, 0..2_u8), option::weighted(0.8, 0..2_u8), option::weighted(0.5, 0..2_u8)],
     ];
-    let seen = (option::weighted(0.8, 0..2_u8), codes, 0..4_u8, any::<bool>())
-        .prop_map(|(trial, codes, file, uploaded)| Seen { trial, codes, file, uploaded });
+    let promised = option::of(prop::sample::select(vec![PromisedType::Png, PromisedType::Text]));
+    let seen = (option::weighted(0.8, 0..2_u8), codes, 0..4_u8, any::<bool>(), promised)
+        .prop_map(|(trial, codes, file, uploaded, promised)| Seen { trial, codes, file, uploaded, promised });
     prop_oneof![
         8 => (document.clone(), seen).prop_map(|(document, seen)| Op::See { document, seen }),
         2 => document.clone().prop_map(|document| Op::Remove { document }),
@@ -80,7 +83,7 @@ pub fn content(number: u8) -> ContentHash {
 fn snapshot(id: &DocumentId, seen: &Seen) -> Snapshot {
     let code = |name: &str, number: Option<u8>| number.map(|number| Code::or_other(&format!("{name}-{number}")));
     let [kind, site, status] = seen.codes;
-    let text = format!("{:?} {:?} {}", seen.trial, seen.codes, seen.file);
+    let text = format!("{:?} {:?} {} {:?}", seen.trial, seen.codes, seen.file, seen.promised);
     Snapshot {
         trial: seen.trial.map(trial),
         site: code("site", site),
@@ -89,6 +92,7 @@ fn snapshot(id: &DocumentId, seen: &Seen) -> Snapshot {
         document_date: None,
         size_bytes: 100 + u64::from(seen.file),
         content: if seen.uploaded { Content::Known(content(seen.file)) } else { Content::Unknown },
+        promised: seen.promised,
         file: format!("{id} file {}", seen.file),
         fingerprint: text.clone(),
         record: sealed(&format!("document/{id}"), &text),

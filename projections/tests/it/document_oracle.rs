@@ -10,6 +10,7 @@ use domain::figures::Figures;
 use domain::findings::FindingCode;
 use domain::id::{ContentHash, DocumentId, TrialId};
 use domain::measures::Measures;
+use domain::promised::PromisedType;
 use projections::ChangeKind;
 
 /// Trial, dimension and value.
@@ -23,6 +24,7 @@ pub struct Document {
     pub size_bytes: i64,
     pub content: Option<ContentHash>,
     pub findings: BTreeSet<FindingCode>,
+    promised: Option<PromisedType>,
     file: String,
 }
 
@@ -38,6 +40,7 @@ impl Document {
                 Content::Unknown => None,
             },
             findings: BTreeSet::new(),
+            promised: snapshot.promised,
             file: snapshot.file.clone(),
         }
     }
@@ -118,9 +121,27 @@ impl World {
 
     /// All that is wrong with a document.
     pub fn findings(&self, document: &Document) -> BTreeSet<FindingCode> {
+        document.findings.union(&self.findings_of_bytes(document)).copied().collect()
+    }
+
+    /// What stands out in its bytes: also that they are not what its record promises.
+    pub fn findings_of_bytes(&self, document: &Document) -> BTreeSet<FindingCode> {
         let result = document.content.as_ref().and_then(|content| self.results.get(content));
-        let of_content = result.iter().flat_map(|(_, findings)| findings).copied();
-        document.findings.iter().copied().chain(of_content).collect()
+        let mut findings = result.map_or_else(BTreeSet::new, |(_, findings)| findings.clone());
+        let is = |media_types: &[&str]| {
+            let found = result.and_then(|(measures, _)| measures.as_ref());
+            found.is_none_or(|measures| media_types.contains(&measures.media_type()))
+        };
+        let kept = match document.promised {
+            None => true,
+            Some(PromisedType::Png) => is(&["image/png"]),
+            Some(PromisedType::Text) => is(&["text/plain", "text/csv"]),
+            Some(other) => panic!("{other:?} does not occur in these histories"),
+        };
+        if !kept {
+            findings.insert(FindingCode::TypeMismatch);
+        }
+        findings
     }
 
     /// What happened, as one series saw it: it sees a document come from elsewhere or go there, and nothing else move.

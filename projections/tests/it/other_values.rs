@@ -18,7 +18,7 @@ fn sites(view: &Following) -> BTreeMap<String, DocumentSums> {
 
 #[test]
 fn the_thousand_and_first_value_counts_as_other_and_leaves_it_without_a_trace() {
-    let seen = |file| Seen { trial: Some(0), codes: [None, None, None], file, uploaded: true };
+    let seen = |file| Seen { trial: Some(0), codes: [None, None, None], file, uploaded: true, promised: None };
     let mut history = History::default();
     let see = |history: &mut History, number: u32, site: &str, file: u8| {
         history.see_at(&document_id(number), &seen(file), Some(Code::or_other(site)));

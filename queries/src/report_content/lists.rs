@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::figures::needs_attention;
 use domain::findings::FindingCode;
 use domain::id::{ContentHash, TrialId, UserId};
 use domain::sealed::Sealed;
@@ -164,14 +165,18 @@ impl<'a> Lists<'a> {
     async fn flagged(&self) -> Result<Vec<Flagged>> {
         let mut flagged: BTreeMap<String, (DocumentState, Vec<FindingCode>, i64)> = BTreeMap::new();
         let mut add = |state: DocumentState, codes: &[FindingCode], since: i64| {
+            if !needs_attention(codes) {
+                return;
+            }
             let entry = flagged.entry(state.document.to_string()).or_insert_with(|| (state, Vec::new(), since));
             entry.1.extend(codes.iter().filter(|code| code.needs_attention()));
             entry.2 = entry.2.min(since);
         };
         let find = Find::all(MOST_ROWS).equal("flagged", true);
         for content in self.valid(find.clone(), |row: &TrialContent| row.from).await? {
-            let codes = content.result.as_ref().map_or_else(Vec::new, |result| result.findings.clone());
+            let Some(result) = &content.result else { continue };
             for state in self.documents_of(&content.content).await? {
+                let codes = result.findings_for(state.promised);
                 add(state, &codes, content.from);
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::figures::needs_attention;
 use domain::findings::{FindingCode, Severity};
 use domain::id::{ContentHash, DocumentId, TrialId};
 use jiff::Timestamp;
@@ -66,12 +67,13 @@ fn since(from: Stamp, state: &DocumentState) -> Timestamp {
     Timestamp::from_microsecond(from).ok().filter(|_| from > 0).unwrap_or(state.since)
 }
 
-fn findings(content: &TrialContent) -> &[FindingCode] {
-    content.result.as_ref().map_or(&[], |result| &result.findings)
+/// What stands out in the bytes of a document that has this content.
+fn findings(content: &TrialContent, state: &DocumentState) -> Vec<FindingCode> {
+    content.result.as_ref().map_or_else(Vec::new, |result| result.findings_for(state.promised))
 }
 
 fn gravity(content: &TrialContent) -> Option<Severity> {
-    findings(content).iter().map(|code| code.severity()).max()
+    content.result.iter().flat_map(|result| &result.findings).map(|code| code.severity()).max()
 }
 
 impl Queries {
@@ -88,8 +90,10 @@ impl Queries {
                 break;
             }
             for state in self.documents_with(trial, &content.content, stamp).await? {
-                let since = since(content.from, &state);
-                candidate(&mut candidates, state).add(findings(content), since);
+                let (codes, since) = (findings(content, &state), since(content.from, &state));
+                if needs_attention(&codes) {
+                    candidate(&mut candidates, state).add(&codes, since);
+                }
             }
         }
         for DocumentThen(state) in self.holding(flagged, stamp, |DocumentThen(state)| state.from).await? {
@@ -98,7 +102,7 @@ impl Queries {
             let candidate = candidate(&mut candidates, state);
             candidate.add(&codes, since);
             if let Some(content) = content {
-                candidate.add(findings(&content), since);
+                candidate.add(&findings(&content, &candidate.state), since);
             }
         }
         let mut candidates: Vec<Candidate> = candidates.into_values().collect();

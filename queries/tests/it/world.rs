@@ -256,6 +256,7 @@ impl World {
                 document_date: None,
                 size_bytes: stored.bytes.len() as u64,
                 content: Content::Known(ContentHash::of(stored.bytes.as_bytes())),
+                promised: None,
                 file: stored.bytes.to_owned(),
                 fingerprint: ContentHash::of(format!("{} {:?} {}", stored.name, stored.trial, stored.bytes).as_bytes())
                     .to_string(),

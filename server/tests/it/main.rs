@@ -4,6 +4,7 @@
 mod access;
 mod bad_input;
 mod monday;
+mod observation;
 mod operations;
 mod real_files;
 mod send_now;

@@ -197,7 +197,7 @@ async fn counted_by_what_they_are(world: &World, analysed: &BTreeMap<PathBuf, An
         let fits = match &one.measures {
             Measures::Image(_) => matches!(extension, "png" | "jpg"),
             Measures::Table(_) => matches!(extension, "csv" | "tsv" | "dat"),
-            Measures::Text(_) => matches!(extension, "csv" | "tsv" | "dat" | "txt" | "xml"),
+            Measures::Text(_) => matches!(extension, "csv" | "tsv" | "dat" | "txt" | "xml" | "py" | "pyi"),
             Measures::Other(_) => matches!(extension, "gif" | "npy" | "npz" | "tif"),
         };
         assert!(fits, "{} was taken for {:?}", file.display(), one.measures);

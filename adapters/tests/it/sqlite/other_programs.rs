@@ -122,6 +122,31 @@ async fn another_program_is_told_when_it_writes_what_nobody_could_read() {
 }
 
 #[tokio::test]
+async fn a_record_that_sqlite_takes_for_json_and_we_cannot_read_stands_in_nobodys_way() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    let other = elsewhere(&directory);
+    let deep = format!(r#"{{"TrialId": "t", "n": {}1{}}}"#, "[".repeat(300), "]".repeat(300));
+    let texts = [r#"{"TrialId": "t", "n": 1e999}"#, r#"{"TrialId": "t", "Filename": "\ud800.png"}"#, deep.as_str()];
+    for (number, text) in (1..).zip(texts) {
+        insert(&other, "INSERT", number, text).unwrap();
+    }
+    insert(&other, "INSERT", 4, r#"{"TrialId": "t"}"#).unwrap();
+    let of_trial = RecordFilter { equals: vec![("TrialId", "t".to_owned())] };
+    let listed = store.list(&of_trial, None, 9).await.unwrap();
+    assert_eq!(listed.iter().map(|record| record.text("TrialId")).collect::<Vec<_>>(), [Some("t"); 4]);
+    let is_whole = |record: &ports::Record| record.text("UnreadableRecord").is_none();
+    assert_eq!(listed.iter().map(is_whole).collect::<Vec<_>>(), [false, false, false, true]);
+    assert!(listed[1].text("Filename").unwrap().ends_with(".png"));
+    let told: Vec<_> = changes(&*store).await.told.into_iter().map(|(_, _, after)| after.unwrap()).collect();
+    assert_eq!(told, listed);
+    // It can be mended, and removed.
+    store.replace(&listed[0], &record(1, json!({"n": 1}))).await.unwrap();
+    store.delete(&listed[1]).await.unwrap();
+    assert_eq!(store.get(&id(3)).await.unwrap().unwrap(), listed[2]);
+}
+
+#[tokio::test]
 async fn a_record_counts_as_expected_however_it_is_spelled() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);

@@ -139,10 +139,10 @@ fn an_image_that_claims_too_much_is_refused_by_its_header() {
     assert_eq!(refusal(&huge), FindingCode::TooManyPixels);
 
     let small = Limits { pixels: 320 * 200 - 1, ..Limits::default() };
-    assert_eq!(outcome_of(&photo(320, 200).jpeg(), None, &small).unwrap_err().finding, FindingCode::TooManyPixels);
+    assert_eq!(outcome_of(&photo(320, 200).jpeg(), &small).unwrap_err().finding, FindingCode::TooManyPixels);
 
     let short = Limits { file_bytes: 10_000, ..Limits::default() };
-    assert_eq!(outcome_of(&photo(320, 200).png(), None, &short).unwrap_err().finding, FindingCode::TooLarge);
+    assert_eq!(outcome_of(&photo(320, 200).png(), &short).unwrap_err().finding, FindingCode::TooLarge);
 }
 
 #[test]
@@ -156,8 +156,8 @@ fn memory_is_reckoned_before_it_is_taken_and_more_for_progressive_images() {
     });
     // 16 MiB for measuring, 2.4 MB for the pixels, 4.8 MB for the coefficients.
     let limits = Limits { memory_bytes: (16 << 20) + 4_000_000, ..Limits::default() };
-    assert!(outcome_of(&baseline, None, &limits).is_ok());
-    assert_eq!(outcome_of(&progressive, None, &limits).unwrap_err().finding, FindingCode::OutOfMemory);
+    assert!(outcome_of(&baseline, &limits).is_ok());
+    assert_eq!(outcome_of(&progressive, &limits).unwrap_err().finding, FindingCode::OutOfMemory);
 }
 
 #[test]
@@ -187,7 +187,8 @@ fn what_is_wrong_with_a_picture_is_found() {
     let slope = (0..600).flat_map(|_| (0..800).flat_map(|x| [(x * 255 / 800) as u8; 3])).collect();
     let slope = Picture { width: 800, height: 600, rgb: slope };
     assert_eq!(analysis(&slope.png()).findings, [FindingCode::Blurred]);
-    assert_eq!(analysis(&photo(639, 480).png()).findings, [FindingCode::LowResolution]);
+    assert_eq!(analysis(&photo(499, 400).png()).findings, [FindingCode::LowResolution]);
+    assert_eq!(analysis(&photo(512, 512).png()).findings, []);
 }
 
 proptest! {

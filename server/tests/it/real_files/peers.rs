@@ -28,13 +28,12 @@ pub fn named(variable: &str) -> PathBuf {
         .into()
 }
 
-/// The files of a folder, in order of their names, without those below it and without Python's own.
+/// The files of a folder, in order of their names, without those below it.
 pub fn files_in(folder: &Path, largest_bytes: u64) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     let fits = |entry: &std::fs::DirEntry| {
         let metadata = entry.metadata().unwrap();
-        let is_source = entry.path().extension().is_some_and(|extension| extension == "py" || extension == "pyi");
-        metadata.is_file() && metadata.len() <= largest_bytes && !is_source
+        metadata.is_file() && metadata.len() <= largest_bytes
     };
     let mut files: Vec<PathBuf> = entries.filter(fits).map(|entry| entry.path()).collect();
     files.sort();
