@@ -120,7 +120,9 @@ impl Analyst {
         let (content, algorithm) = (content.clone(), ANALYSIS_VERSION);
         let id = ContentState::id(&content);
         let command = match outcome {
-            Err(Unreadable { finding, .. }) => content::Command::RecordUnreadable { content, algorithm, finding },
+            Err(Unreadable { finding, media_type, .. }) => {
+                content::Command::RecordUnreadable { content, algorithm, finding, media_type }
+            }
             Ok(analysis) => {
                 let thumbnail = match analysis.thumbnail {
                     Some(thumbnail) => {

@@ -19,6 +19,9 @@ pub struct Closing {
     pub instant: Timestamp,
     /// False where history was lost and a scan filled it.
     pub complete: bool,
+    /// The last closing up to and with this one that was incomplete, in microseconds.
+    #[serde(default)]
+    pub last_incomplete: Option<Stamp>,
     /// The log hash up to and with this closing.
     pub log: EventHash,
 }
@@ -39,6 +42,9 @@ pub struct LogHash {
     pub log: EventHash,
     /// How many events it covers.
     pub events: u64,
+    /// The last incomplete closing among them, in microseconds.
+    #[serde(default)]
+    pub last_incomplete: Option<Stamp>,
 }
 
 impl LogHash {
@@ -74,12 +80,16 @@ impl Projection for Closings {
 
     async fn fold(&self, recorded: &Recorded, draft: &mut Draft<'_>) -> Result<()> {
         let before: LogHash = draft.get(LogHash::KEY).await?.unwrap_or_default();
-        let after = LogHash { log: before.log.then(recorded.hash), events: before.events + 1 };
-        draft.put(&after)?;
+        let mut after = LogHash { log: before.log.then(recorded.hash), events: before.events + 1, ..before };
         if let AnyEvent::Clock(event) = &recorded.event {
             let (instant, complete) = event.closing();
-            draft.put(&Closing { one: 1, stamp: stamp_of(instant), instant, complete, log: after.log })?;
+            let stamp = stamp_of(instant);
+            if !complete {
+                after.last_incomplete = Some(stamp);
+            }
+            let last_incomplete = after.last_incomplete;
+            draft.put(&Closing { one: 1, stamp, instant, complete, last_incomplete, log: after.log })?;
         }
-        Ok(())
+        draft.put(&after)
     }
 }

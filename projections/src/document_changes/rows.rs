@@ -256,6 +256,9 @@ pub struct AnalysisResult {
     pub findings: Vec<FindingCode>,
     /// A small picture.
     pub thumbnail: Option<Thumbnail>,
+    /// What the first bytes of a content that could not be read tell.
+    #[serde(default)]
+    pub media_type: Option<String>,
 }
 
 /// Documents that use a content and count in one place.

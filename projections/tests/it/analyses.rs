@@ -31,7 +31,7 @@ fn named(told: &[AnyEvent]) -> BTreeSet<String> {
             AnyEvent::Document(Event::DocumentContentIdentified { content: Some(content), .. }) => {
                 named.insert(content.to_string());
             }
-            AnyEvent::Content(content::Event::ContentUnreadable { content, algorithm, finding }) => {
+            AnyEvent::Content(content::Event::ContentUnreadable { content, algorithm, finding, .. }) => {
                 if *finding == FindingCode::FileMissing && *algorithm >= ANALYSIS_VERSION {
                     named.remove(content.as_str());
                 }
@@ -62,6 +62,7 @@ fn waiting(history: &History) -> BTreeSet<String> {
             content: domain::id::ContentHash::parse("content", id).unwrap(),
             algorithm: ANALYSIS_VERSION,
             finding: FindingCode::Truncated,
+            media_type: None,
         };
         !state.decide(ask).unwrap().is_empty()
     });

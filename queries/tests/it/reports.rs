@@ -46,6 +46,7 @@ async fn render(world: &World, id: &Id<Report>) -> ContentHash {
         fonts: "Inter".to_owned(),
         tz_data: "2026b".to_owned(),
         analysis: 1,
+        base_url: "http://127.0.0.1".to_owned(),
         thumbnails: vec![],
         names: vec![],
     };
@@ -127,7 +128,7 @@ async fn a_report_is_read_once_it_is_rendered_by_those_who_may_see_it() {
         report["manifest"],
         json!({
             "logSha256": "ab".repeat(32), "projection": 1, "template": "2", "renderer": "krilla 0.8", "fonts": "Inter",
-            "tzData": "2026b", "analysis": 1, "thumbnails": [],
+            "tzData": "2026b", "analysis": 1, "baseUrl": "http://127.0.0.1", "thumbnails": [],
         })
     );
     let pdf = world.get("cay", &file).await;
