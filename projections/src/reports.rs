@@ -85,8 +85,10 @@ pub struct ReportNow {
 }
 
 impl Row for ReportNow {
-    const TABLE: Table =
-        Table { name: "reports", indexes: &[&["trial", "scheduled_stamp"], &["status", "cut_stamp"], &["sending", "id"]] };
+    const TABLE: Table = Table {
+        name: "reports",
+        indexes: &[&["trial", "scheduled_stamp"], &["status", "cut_stamp"], &["sending", "id"]],
+    };
     crate::projection::row_as_json!();
 
     fn key(&self) -> String {

@@ -235,7 +235,11 @@ fn tell_contents(log: &mut Log) {
     let bytes = ContentHash::of(b"an image");
     let stream = content::ContentState::id(&bytes).stream();
     let finding = FindingCode::FileMissing;
-    log.append(&stream, "analyst", &Event::ContentUnreadable { content: bytes.clone(), algorithm: 1, finding, media_type: None });
+    log.append(
+        &stream,
+        "analyst",
+        &Event::ContentUnreadable { content: bytes.clone(), algorithm: 1, finding, media_type: None },
+    );
     let measures = Measures::Image(ImageMeasures {
         format: ImageFormat::Png,
         width_px: 1_600,

@@ -169,7 +169,8 @@ impl World {
             for finding in findings {
                 *figures.findings.entry(finding).or_default() += 1;
             }
-            let Some((measures, findings)) = document.content.as_ref().and_then(|content| self.results.get(content)) else {
+            let Some((measures, findings)) = document.content.as_ref().and_then(|content| self.results.get(content))
+            else {
                 continue;
             };
             let sums = &mut figures.contents;

@@ -7,9 +7,9 @@ use ports::{Find, Result};
 use projections::{ChangeKind, DocumentChange, Row, stamp_of};
 use report::content::{Action, ByWhom, Change};
 
+use super::Span;
 use super::lists::{PAGE, stated};
 use super::texts::Texts;
-use super::Span;
 use crate::Queries;
 
 /// Lines in the table; all changes are counted.

@@ -42,7 +42,7 @@ pub(super) struct Lists<'a> {
     /// In the order of `attention`.
     pub(super) findings: Vec<Finding>,
     pub(super) thumbnails: Vec<Thumbnail>,
-    /// Documents that were not looked at for a picture.
+    /// Documents, flagged or new, that were not looked at for a picture; at most so many.
     pub(super) thumbnails_omitted: u64,
     pub(super) duplicates: Vec<DuplicateGroup>,
     /// Files with the same bytes as others that are not named.
@@ -99,7 +99,8 @@ impl<'a> Lists<'a> {
         let mut rows = pin!(self.queries.views.held_at(self.find().equal("flagged", true), self.span.to));
         while let Some(TrialContent { content, result, from, .. }) = rows.try_next().await? {
             if let Some(result) = result {
-                contents.insert(content, FlaggedContent { codes: result.findings, since: from, picture: result.thumbnail });
+                contents
+                    .insert(content, FlaggedContent { codes: result.findings, since: from, picture: result.thumbnail });
             }
         }
         Ok(contents)
@@ -112,7 +113,8 @@ impl<'a> Lists<'a> {
         texts: &mut Texts<'_>,
     ) -> Result<Vec<Flagged>> {
         let mut states: BTreeMap<DocumentId, DocumentState> = BTreeMap::new();
-        let mut ranked: Vec<_> = contents.iter().map(|(hash, content)| (rank(&content.codes, content.since), hash)).collect();
+        let mut ranked: Vec<_> =
+            contents.iter().map(|(hash, content)| (rank(&content.codes, content.since), hash)).collect();
         ranked.sort_unstable();
         for (_, content) in ranked {
             if states.len() >= MOST_FINDINGS {
@@ -250,8 +252,9 @@ impl<'a> Lists<'a> {
             }
         }
         if self.thumbnails.len() >= MOST_PICTURES {
-            let new_unseen = new.difference(&seen).count() as u64;
-            self.thumbnails_omitted = flagged.saturating_sub(flagged_seen) + new_unseen;
+            // At most: of the flagged ones beyond the gravest it is not known whether they are new.
+            seen.extend(gravest.iter().map(|item| item.state.document.clone()));
+            self.thumbnails_omitted = flagged.saturating_sub(flagged_seen) + new.difference(&seen).count() as u64;
         }
         Ok(pictured)
     }

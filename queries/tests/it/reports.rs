@@ -113,6 +113,17 @@ async fn reports_are_listed_newest_first_over_all_trials_one_may_see() {
 }
 
 #[tokio::test]
+async fn reports_of_one_second_are_listed_newest_first() {
+    let world = world().await;
+    let whole = schedule(&world, "ACME-1", week(0)).await;
+    world.clock.set(world.clock.now() + SignedDuration::from_millis(250) - SignedDuration::from_mins(1));
+    let fraction = schedule(&world, "ACME-1", week(1)).await;
+    world.fold().await;
+    let listed = world.pages("ada", "/api/reports?trial=ACME-1", 1).await;
+    assert_eq!([&listed[0]["id"], &listed[1]["id"]], [&json!(fraction), &json!(whole)]);
+}
+
+#[tokio::test]
 async fn a_report_is_read_once_it_is_rendered_by_those_who_may_see_it() {
     let world = world().await;
     let id = schedule(&world, "ACME-1", week(0)).await;

@@ -369,7 +369,8 @@ pub fn omitted(n: u64, one: &str, many: &str) -> Option<String> {
 
 /// What the contact sheet had no room for.
 pub fn pictures_omitted(n: u64) -> Option<String> {
-    (n > 0).then(|| format!("The sheet is full: up to {} more new or flagged, with or without a picture.", documents(n)))
+    (n > 0)
+        .then(|| format!("The sheet is full: up to {} more new or flagged, with or without a picture.", documents(n)))
 }
 
 /// Alternative text of a thumbnail.
