@@ -33,6 +33,7 @@ const CONTENT_SUMS: &[&str] = &[
     "unreadable",
     "flagged",
     "images",
+    "images_unreadable",
     "tables",
     "texts",
     "others",
@@ -87,7 +88,10 @@ fn any_contribution() -> impl Strategy<Value = Figures> {
     (0..1_u64 << 40, prop::option::of(content)).prop_map(|(size, content)| {
         let mut figures = Figures::of_document(size);
         if let Some((measures, findings)) = content {
-            figures += &Figures::of_content(measures.as_ref(), &findings);
+            figures += &match measures {
+                None => Figures::of_unreadable(Some("image/png"), &findings),
+                measures => Figures::of_content(measures.as_ref(), &findings),
+            };
         }
         figures
     })
@@ -187,6 +191,14 @@ fn every_sum_there_is_takes_part_in_these_tests() {
         serde_json::from_value(CONTENT_SUMS.iter().map(|name| ((*name).to_owned(), 1)).collect()).unwrap();
     assert_eq!(format!("{documents:?}"), format!("DocumentSums {{ {} }}", ones(DOCUMENT_SUMS)));
     assert_eq!(format!("{contents:?}"), format!("ContentSums {{ {} }}", ones(CONTENT_SUMS)));
+}
+
+#[test]
+fn an_image_that_cannot_be_read_is_told_from_other_files() {
+    let unreadable = |kind| Figures::of_unreadable(kind, &[FindingCode::Undecodable]).contents;
+    for (kind, images) in [(Some("image/jpeg"), 1), (Some("text/csv"), 0), (None, 0)] {
+        assert_eq!((unreadable(kind).unreadable, unreadable(kind).images_unreadable), (1, images), "{kind:?}");
+    }
 }
 
 #[test]
