@@ -19,8 +19,7 @@ pub struct Closing {
     pub instant: Timestamp,
     /// False where history was lost and a scan filled it.
     pub complete: bool,
-    /// The last closing up to and with this one that was incomplete, in microseconds.
-    #[serde(default)]
+    /// The last closing up to and with this one that was not complete.
     pub last_incomplete: Option<Stamp>,
     /// The log hash up to and with this closing.
     pub log: EventHash,
@@ -35,15 +34,14 @@ impl Row for Closing {
     }
 }
 
-/// The log hash after the last event folded.
+/// The log hash after the last event folded, and what the next closing needs to know.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogHash {
     /// The hash.
     pub log: EventHash,
     /// How many events it covers.
     pub events: u64,
-    /// The last incomplete closing among them, in microseconds.
-    #[serde(default)]
+    /// The last closing among them that was not complete.
     pub last_incomplete: Option<Stamp>,
 }
 
@@ -80,16 +78,16 @@ impl Projection for Closings {
 
     async fn fold(&self, recorded: &Recorded, draft: &mut Draft<'_>) -> Result<()> {
         let before: LogHash = draft.get(LogHash::KEY).await?.unwrap_or_default();
-        let mut after = LogHash { log: before.log.then(recorded.hash), events: before.events + 1, ..before };
+        let log = before.log.then(recorded.hash);
+        let mut last_incomplete = before.last_incomplete;
         if let AnyEvent::Clock(event) = &recorded.event {
             let (instant, complete) = event.closing();
             let stamp = stamp_of(instant);
             if !complete {
-                after.last_incomplete = Some(stamp);
+                last_incomplete = Some(stamp);
             }
-            let last_incomplete = after.last_incomplete;
-            draft.put(&Closing { one: 1, stamp, instant, complete, last_incomplete, log: after.log })?;
+            draft.put(&Closing { one: 1, stamp, instant, complete, last_incomplete, log })?;
         }
-        draft.put(&after)
+        draft.put(&LogHash { log, events: before.events + 1, last_incomplete })
     }
 }

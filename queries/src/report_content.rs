@@ -14,7 +14,7 @@ use domain::sealed::Sealed;
 use domain::trial::Enclosure;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan};
 use ports::{Error, FileKey, Find, Result};
 use projections::{DIMENSIONS, FiguresNow, Series, TrialSettings, stamp_of};
 use report::content::{
@@ -292,11 +292,9 @@ impl Queries {
 
 fn period(scheduled: &Scheduled) -> Period {
     let (zone, period) = (&scheduled.edition.zone, &scheduled.period);
-    // One "so far" names the last day it has seen something of; at midnight that is the day before.
-    let end = if scheduled.so_far { period.to() - SignedDuration::from_nanos(1) } else { period.to() };
     Period {
         from: zone.date_at(period.from()),
-        to: zone.date_at(end),
+        to: if scheduled.so_far { period.last_day(zone) } else { zone.date_at(period.to()) },
         from_utc: period.from(),
         to_utc: period.to(),
         so_far: scheduled.so_far,

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
 use domain::content::Thumbnail as Picture;
+use domain::figures::needs_attention;
 use domain::findings::{FindingCode, Severity as Gravity};
 use domain::id::{ContentHash, DocumentId, TrialId};
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use ports::{Find, Result};
-use projections::{DocumentState, DocumentThen, Stamp, TrialContent};
+use projections::{AnalysisResult, DocumentState, DocumentThen, Stamp, TrialContent};
 use report::content::{Attention, DuplicateFile, DuplicateGroup, Finding, Severity, Thumbnail};
 
 use super::Span;
@@ -49,11 +50,17 @@ pub(super) struct Lists<'a> {
     pub(super) duplicates_omitted: u64,
 }
 
-/// What makes a content one that somebody should look at.
+/// A content that somebody should look at.
 struct FlaggedContent {
-    codes: Vec<FindingCode>,
+    result: AnalysisResult,
     since: Stamp,
-    picture: Option<Picture>,
+}
+
+impl FlaggedContent {
+    /// What stands out in the bytes of a document that has this content.
+    fn findings(&self, _state: &DocumentState) -> Vec<FindingCode> {
+        self.result.findings.clone()
+    }
 }
 
 /// A document with findings.
@@ -99,8 +106,7 @@ impl<'a> Lists<'a> {
         let mut rows = pin!(self.queries.views.held_at(self.find().equal("flagged", true), self.span.to));
         while let Some(TrialContent { content, result, from, .. }) = rows.try_next().await? {
             if let Some(result) = result {
-                contents
-                    .insert(content, FlaggedContent { codes: result.findings, since: from, picture: result.thumbnail });
+                contents.insert(content, FlaggedContent { result, since: from });
             }
         }
         Ok(contents)
@@ -113,14 +119,16 @@ impl<'a> Lists<'a> {
         texts: &mut Texts<'_>,
     ) -> Result<Vec<Flagged>> {
         let mut states: BTreeMap<DocumentId, DocumentState> = BTreeMap::new();
-        let mut ranked: Vec<_> =
-            contents.iter().map(|(hash, content)| (rank(&content.codes, content.since), hash)).collect();
-        ranked.sort_unstable();
-        for (_, content) in ranked {
+        let ranked = |content: &FlaggedContent| rank(&content.result.findings, content.since);
+        let mut gravest_first: Vec<_> =
+            contents.iter().map(|(hash, content)| (ranked(content), hash, content)).collect();
+        gravest_first.sort_by(|(a, a_hash, _), (b, b_hash, _)| (a, a_hash).cmp(&(b, b_hash)));
+        for (_, hash, content) in gravest_first {
             if states.len() >= MOST_FINDINGS {
                 break;
             }
-            let sharing = self.documents_of(content, MOST_FINDINGS).await?;
+            let is_flagged = |state: &DocumentState| needs_attention(&content.findings(state));
+            let sharing = self.documents_of(hash, MOST_FINDINGS, is_flagged).await?;
             states.extend(sharing.into_iter().map(|state| (state.document.clone(), state)));
         }
         states.extend(self.flagged_records().await?);
@@ -128,8 +136,9 @@ impl<'a> Lists<'a> {
         let mut flagged = Vec::with_capacity(states.len());
         for state in states.into_values() {
             let content = state.content.as_ref().and_then(|content| contents.get(content));
-            let of_content = content.map_or(&[][..], |content| &content.codes);
-            let mut codes: Vec<FindingCode> = state.findings.iter().chain(of_content).copied().collect();
+            let content = content.filter(|content| needs_attention(&content.findings(&state)));
+            let mut codes = content.map_or_else(Vec::new, |content| content.findings(&state));
+            codes.extend(&state.findings);
             codes.retain(|code| code.needs_attention());
             codes.sort_by_key(|code| (Reverse(code.severity()), *code));
             codes.dedup();
@@ -167,13 +176,20 @@ impl<'a> Lists<'a> {
         Ok(gravest.into_iter().map(|((_, document), state)| (document, state)))
     }
 
-    /// The first documents, by id, that stand for a content.
-    async fn documents_of(&self, content: &ContentHash, most: usize) -> Result<Vec<DocumentState>> {
+    /// The first documents, by id, that stand for a content and are wanted.
+    async fn documents_of(
+        &self,
+        content: &ContentHash,
+        most: usize,
+        is_wanted: impl Fn(&DocumentState) -> bool,
+    ) -> Result<Vec<DocumentState>> {
         let mut first = BTreeMap::new();
         let find = self.find().equal("content", content.as_str());
         let mut rows = pin!(self.queries.views.held_at(find, self.span.to));
         while let Some(DocumentThen(state)) = rows.try_next().await? {
-            first.insert(state.document.clone(), state);
+            if is_wanted(&state) {
+                first.insert(state.document.clone(), state);
+            }
             if first.len() > most {
                 first.pop_last();
             }
@@ -227,7 +243,7 @@ impl<'a> Lists<'a> {
             let picture = match &item.state.content {
                 None => None,
                 Some(content) => match contents.get(content) {
-                    Some(content) => content.picture.clone(),
+                    Some(content) => content.result.thumbnail.clone(),
                     None => self.picture_of(content).await?,
                 },
             };
@@ -300,7 +316,7 @@ impl<'a> Lists<'a> {
             }
         }
         for (_, content) in groups {
-            let documents = self.documents_of(&content, MOST_COPIES).await?;
+            let documents = self.documents_of(&content, MOST_COPIES, |_| true).await?;
             let bytes_each = documents.first().map_or(0, |state| state.size_bytes);
             let mut files = Vec::with_capacity(documents.len());
             for state in &documents {
