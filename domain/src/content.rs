@@ -49,6 +49,8 @@ pub enum Command {
         algorithm: u32,
         /// Why.
         finding: FindingCode,
+        /// The media type that the first bytes tell, where they were seen.
+        media_type: Option<String>,
     },
 }
 
@@ -77,6 +79,9 @@ pub enum Event {
         algorithm: u32,
         /// Why.
         finding: FindingCode,
+        /// The media type that the first bytes tell, where they were seen; none in older events.
+        #[serde(default)]
+        media_type: Option<String>,
     },
 }
 
@@ -138,8 +143,8 @@ impl Aggregate for ContentState {
             Command::RecordAnalysis { content, algorithm, measures, findings, thumbnail } => {
                 vec![Event::ContentAnalysed { content, algorithm, measures, findings, thumbnail }]
             }
-            Command::RecordUnreadable { content, algorithm, finding } => {
-                vec![Event::ContentUnreadable { content, algorithm, finding }]
+            Command::RecordUnreadable { content, algorithm, finding, media_type } => {
+                vec![Event::ContentUnreadable { content, algorithm, finding, media_type }]
             }
         })
     }

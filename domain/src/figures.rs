@@ -79,6 +79,8 @@ sums!(
         flagged,
         /// Documents that are images with measures.
         images,
+        /// Documents that are images by their first bytes and could not be read.
+        images_unreadable,
         /// Documents that are tables.
         tables,
         /// Documents that are plain text.
@@ -155,6 +157,14 @@ impl Figures {
             figures.findings.insert(*finding, 1);
         }
         figures.contents.flagged = i64::from(needs_attention(findings));
+        figures
+    }
+
+    /// What one document adds whose content could not be read; `media_type` is what its first bytes tell.
+    #[must_use]
+    pub fn of_unreadable(media_type: Option<&str>, findings: &[FindingCode]) -> Self {
+        let mut figures = Self::of_content(None, findings);
+        figures.contents.images_unreadable = i64::from(media_type.is_some_and(|kind| kind.starts_with("image/")));
         figures
     }
 

@@ -16,7 +16,7 @@ mod tests;
 /// All that a report's bytes depend on, beside the log up to its cut.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The closing that the figures end with.
+    /// The closing that the figures end with: at the period's end, or the first one behind it.
     pub cut: Timestamp,
     /// The log hash up to and with that closing, in hex.
     pub log_sha256: String,
@@ -32,6 +32,9 @@ pub struct Manifest {
     pub tz_data: String,
     /// Version of the analysis.
     pub analysis: u32,
+    /// Where the links in it lead, without a slash at the end; empty in manifests that do not say.
+    #[serde(default)]
+    pub base_url: String,
     /// The thumbnails in it.
     pub thumbnails: Vec<ContentHash>,
     /// Names printed in it, each sealed under its person's key.

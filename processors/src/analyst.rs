@@ -122,9 +122,8 @@ impl Analyst {
         let id = ContentState::id(&content);
         let command = match outcome {
             Err(Unreadable { media_type, finding, detail }) => {
-                let media_type = media_type.as_deref().unwrap_or("unknown");
                 tracing::info!(%content, media_type, %finding, detail, "a file could not be analysed");
-                content::Command::RecordUnreadable { content, algorithm, finding }
+                content::Command::RecordUnreadable { content, algorithm, finding, media_type }
             }
             Ok(analysis) => {
                 let thumbnail = match analysis.thumbnail {

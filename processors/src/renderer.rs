@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use commands::Commands;
 use domain::id::{ContentHash, Id, derive};
-use domain::report::{Command, Manifest, Report, Scheduled};
+use domain::report::{Command, Manifest, Report};
 use futures::StreamExt;
 use http::Keys;
 use jiff::Timestamp;
@@ -41,7 +41,7 @@ impl Renderer {
             Report::Unknown | Report::Rendered(..) | Report::Abandoned(_) => return Ok(false),
         };
         let Some(prepared) = self.queries.report_content(report, &scheduled, None).await? else { return Ok(false) };
-        let manifest = self.manifest(&scheduled, &prepared).await?;
+        let manifest = self.manifest(&prepared).await?;
         let command = match render(prepared).await? {
             Ok(pdf) => {
                 let sha256 = ContentHash::parse("sha256", &pdf.sha256).map_err(|e| Error::Corrupt(e.to_string()))?;
@@ -62,7 +62,7 @@ impl Renderer {
         Ok(receipt.appended > 0)
     }
 
-    async fn manifest(&self, scheduled: &Scheduled, prepared: &Prepared) -> Result<Manifest> {
+    async fn manifest(&self, prepared: &Prepared) -> Result<Manifest> {
         let content = &prepared.content;
         let mut names = Vec::with_capacity(prepared.names.len());
         for (user, name) in &prepared.names {
@@ -75,7 +75,7 @@ impl Renderer {
             thumbnails.push(sha256.map_err(|e| Error::Corrupt(e.to_string()))?);
         }
         Ok(Manifest {
-            cut: scheduled.cut(),
+            cut: content.cut.at,
             log_sha256: content.cut.log_hash.clone(),
             projection: projections::VERSION,
             template: content.manifest.template.clone(),
@@ -83,6 +83,7 @@ impl Renderer {
             fonts: content.manifest.fonts.clone(),
             tz_data: content.manifest.tz_data.clone(),
             analysis: domain::content::ANALYSIS_VERSION,
+            base_url: prepared.base_url.clone(),
             thumbnails,
             names,
         })

@@ -91,7 +91,7 @@ impl Projection for Analyses {
             AnyEvent::Content(content::Event::ContentAnalysed { content, algorithm, .. }) => {
                 finish(content, *algorithm, false, draft).await
             }
-            AnyEvent::Content(content::Event::ContentUnreadable { content, algorithm, finding }) => {
+            AnyEvent::Content(content::Event::ContentUnreadable { content, algorithm, finding, .. }) => {
                 finish(content, *algorithm, *finding == FindingCode::FileMissing, draft).await
             }
             AnyEvent::Trial(_)

@@ -261,7 +261,11 @@ async fn contribution(state: &DocumentState, draft: &mut Draft<'_>) -> Result<Fi
 
 /// What a content adds to a document; a document that is flagged by its record is not counted as flagged twice.
 fn figures_of(result: &AnalysisResult, promised: Option<PromisedType>, flagged: bool) -> Figures {
-    let mut figures = Figures::of_content(result.measures.as_ref(), &result.findings_for(promised));
+    let findings = result.findings_for(promised);
+    let mut figures = match &result.measures {
+        None => Figures::of_unreadable(result.media_type.as_deref(), &findings),
+        measures => Figures::of_content(measures.as_ref(), &findings),
+    };
     if flagged {
         figures.contents.flagged = 0;
     }
@@ -373,12 +377,13 @@ async fn fold_content(event: &content::Event, stamp: Stamp, draft: &mut Draft<'_
     let (content, result) = match event {
         content::Event::ContentAnalysed { content, algorithm, measures, findings, thumbnail } => {
             let (measures, findings) = (Some(measures.clone()), findings.clone());
-            (content, AnalysisResult { algorithm: *algorithm, measures, findings, thumbnail: thumbnail.clone() })
+            let (algorithm, thumbnail) = (*algorithm, thumbnail.clone());
+            (content, AnalysisResult { algorithm, measures, findings, thumbnail, media_type: None })
         }
-        content::Event::ContentUnreadable { content, algorithm, finding } => (
-            content,
-            AnalysisResult { algorithm: *algorithm, measures: None, findings: vec![*finding], thumbnail: None },
-        ),
+        content::Event::ContentUnreadable { content, algorithm, finding, media_type } => {
+            let (findings, media_type) = (vec![*finding], media_type.clone());
+            (content, AnalysisResult { algorithm: *algorithm, measures: None, findings, thumbnail: None, media_type })
+        }
     };
     let mut now = content_now(content, draft).await?;
     if now.result.as_ref() == Some(&result) {

@@ -23,7 +23,7 @@ pub use document_changes::{
 };
 pub use projection::{Draft, OPEN, Progress, Projection, Recorded, Row, Stamp, decode_row, stamp_of};
 pub use projector::Projector;
-pub use read::Views;
+pub use read::{Lasting, Views};
 pub use reports::{DeliveryNow, DeliveryStatus, ReportNow, ReportStatus, Reports};
 pub use subscriptions::{Served, SlotNow, SubscriptionNow, Subscriptions};
 pub use trials::{Member, TrialNow, TrialSettings, Trials};

@@ -64,6 +64,8 @@ pub struct ReportNow {
     pub status: ReportStatus,
     /// When it was asked for.
     pub scheduled_at: Timestamp,
+    /// Microseconds of that: as texts, instants with and without a fraction do not sort.
+    pub scheduled_stamp: Stamp,
     /// When it was stored.
     pub rendered_at: Option<Timestamp>,
     /// Its file.
@@ -83,8 +85,10 @@ pub struct ReportNow {
 }
 
 impl Row for ReportNow {
-    const TABLE: Table =
-        Table { name: "reports", indexes: &[&["trial", "scheduled_at"], &["status", "cut_stamp"], &["sending", "id"]] };
+    const TABLE: Table = Table {
+        name: "reports",
+        indexes: &[&["trial", "scheduled_stamp"], &["status", "cut_stamp"], &["sending", "id"]],
+    };
     crate::projection::row_as_json!();
 
     fn key(&self) -> String {
@@ -199,6 +203,7 @@ fn report_of(id: Id<Report>, wanted: &Scheduled, status: ReportStatus, at: Times
         so_far: wanted.so_far,
         status,
         scheduled_at: at,
+        scheduled_stamp: stamp_of(at),
         rendered_at: None,
         sha256: None,
         size_bytes: 0,

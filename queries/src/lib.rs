@@ -29,7 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use find_document::{Finding, Findings};
-pub use report_content::Prepared;
+pub use report_content::{Prepared, Printed};
 
 /// What queries read.
 #[derive(Clone)]

@@ -1,15 +1,18 @@
 //! People of the directory, one by one: who has no id has no business with a name.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use domain::access::Role;
-use domain::id::UserId;
+use domain::id::{TrialId, UserId};
 use http::{After, Caller, Json, Path, Problem, Problems};
+use projections::Member;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Queries;
 
-/// Of so many trials of the caller it is asked whether one has the caller as its coordinator.
+/// So many trials of each person are looked at for one that both are members of.
 const MOST_TRIALS: usize = 200;
 
 /// A person.
@@ -24,11 +27,16 @@ pub(crate) struct PersonSeen {
 }
 
 impl Queries {
-    /// Whether somebody is a coordinator of any trial.
-    async fn coordinates(&self, user: &UserId) -> ports::Result<bool> {
-        let members = self.memberships(user, None, MOST_TRIALS).await?;
-        for member in members.iter().filter(|member| member.role == Role::Coordinator) {
-            if self.access.role(&member.trial, user).await? == Some(Role::Coordinator) {
+    /// Whether somebody coordinates a trial that the other is a member of: the view says which it may be, the streams decide.
+    async fn coordinates(&self, user: &UserId, other: &UserId) -> ports::Result<bool> {
+        let of_other = self.memberships(other, None, MOST_TRIALS).await?;
+        let of_other: BTreeSet<TrialId> = of_other.into_iter().map(|member| member.trial).collect();
+        for Member { trial, role, .. } in self.memberships(user, None, MOST_TRIALS).await? {
+            if role == Role::Coordinator
+                && of_other.contains(&trial)
+                && self.access.role(&trial, user).await? == Some(Role::Coordinator)
+                && self.access.role(&trial, other).await?.is_some()
+            {
                 return Ok(true);
             }
         }
@@ -36,7 +44,7 @@ impl Queries {
     }
 }
 
-/// Read one's own name and address. Coordinators of a trial read the names of others, too, but no address.
+/// Read one's own name and address. Coordinators of a trial read the names of its members, too, but no address.
 #[utoipa::path(get, path = "/api/people/{id}", tag = "people", params(("id" = String, Path), After),
     responses((status = 200, body = PersonSeen), Problems))]
 pub(crate) async fn route(
@@ -50,7 +58,7 @@ pub(crate) async fn route(
     let own = user == caller.user;
     if !own {
         queries.wait_for(after, &["trials"]).await?;
-        if !queries.coordinates(&caller.user).await? {
+        if !queries.coordinates(&caller.user, &user).await? {
             return Err(not_found());
         }
     }

@@ -9,7 +9,7 @@ use domain::report::{Manifest, Report};
 use http::{After, Caller, Json, Page, Paging, Path, Problem, Problems, Query};
 use jiff::Timestamp;
 use ports::Find;
-use projections::{ReportNow, ReportStatus};
+use projections::{ReportNow, ReportStatus, stamp_of};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -91,6 +91,8 @@ pub(crate) struct ReportManifest {
     tz_data: String,
     /// Version of the analysis.
     analysis: u32,
+    /// Where the links in it lead, without a slash at the end; empty where that was not recorded.
+    base_url: String,
     /// SHA-256 of the pictures in it.
     thumbnails: Vec<ContentHash>,
 }
@@ -105,6 +107,7 @@ impl From<Manifest> for ReportManifest {
             fonts: manifest.fonts,
             tz_data: manifest.tz_data,
             analysis: manifest.analysis,
+            base_url: manifest.base_url,
             thumbnails: manifest.thumbnails,
         }
     }
@@ -153,8 +156,8 @@ impl Queries {
     }
 
     async fn reports_of(&self, trial: &TrialId, behind: Option<&Place>, limit: usize) -> ports::Result<Vec<ReportNow>> {
-        let after = behind.map(|(at, id)| (at.to_string().into(), id.clone()));
-        let find = Find::all(limit).equal("trial", trial.as_str()).range("scheduled_at", None, None);
+        let after = behind.map(|(at, id)| (stamp_of(*at).into(), id.clone()));
+        let find = Find::all(limit).equal("trial", trial.as_str()).range("scheduled_stamp", None, None);
         self.views.find(&find.descending().after(after)).await
     }
 
@@ -193,16 +196,15 @@ pub(crate) async fn route(
             queries.trials_of(&caller.user).await?
         }
     };
-    let mut rows: Vec<(String, ReportNow)> = Vec::new();
+    let mut rows: Vec<ReportNow> = Vec::new();
     for trial in trials {
-        let reports = queries.reports_of(&trial, behind.as_ref(), paging.fetch()).await?;
-        rows.extend(reports.into_iter().map(|row| (row.scheduled_at.to_string(), row)));
-        // As the view orders them: by the text of the time, then by id.
-        rows.sort_by(|(a_at, a), (b_at, b)| (b_at, &b.id).cmp(&(a_at, &a.id)));
+        rows.extend(queries.reports_of(&trial, behind.as_ref(), paging.fetch()).await?);
+        // As the view orders them: by time, then by id.
+        rows.sort_by(|a, b| (b.scheduled_stamp, &b.id).cmp(&(a.scheduled_stamp, &a.id)));
         rows.truncate(paging.fetch());
     }
-    let page = paging.page(rows, |(_, last)| (last.scheduled_at, last.id.to_string()));
-    Ok(page.map(|(_, row)| row.into()))
+    let page = paging.page(rows, |last| (last.scheduled_at, last.id.to_string()));
+    Ok(page.map(Into::into))
 }
 
 /// Read about a report: how far it is, and what its bytes depend on.

@@ -1,27 +1,44 @@
 //! All that a report shows, read from views as of its cut. No document record is scanned and no original file opened.
 
+mod changes;
 mod lists;
+mod texts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::figures::Figures;
+use domain::findings::FindingCode;
 use domain::id::{TrialId, UserId};
 use domain::report::Scheduled;
 use domain::sealed::Sealed;
 use domain::trial::Enclosure;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use jiff::{Timestamp, ToSpan};
 use ports::{Error, FileKey, Find, Result};
-use projections::{Closing, DIMENSIONS, FiguresNow, Series, TrialSettings, stamp_of};
+use projections::{DIMENSIONS, FiguresNow, Series, TrialSettings, stamp_of};
 use report::content::{
     AnalysisCounts, Balance, Breakdown, Cut, Edition, ImageQuality, Manifest, Paper, Period, ReportContent, Thumbnails,
     Trial, Week,
 };
+use report::mail::MailContent;
 
 use crate::Queries;
+use changes::Changes;
 use lists::Lists;
+use texts::Texts;
 
 /// Weeks of activity on page 1.
 const WEEKS: i32 = 12;
+
+/// What an earlier rendering printed and the log does not say.
+#[derive(Clone, Debug)]
+pub struct Printed {
+    /// Names of people.
+    pub names: BTreeMap<UserId, String>,
+    /// Where its links lead; none: where they lead now.
+    pub base_url: Option<String>,
+}
 
 /// A report ready to be rendered.
 #[derive(Clone, Debug)]
@@ -32,8 +49,10 @@ pub struct Prepared {
     pub thumbnails: Thumbnails,
     /// The names in it.
     pub names: BTreeMap<UserId, String>,
-    /// How it is sent.
-    pub enclosure: Enclosure,
+    /// Where its links lead, without a slash at the end.
+    pub base_url: String,
+    /// Owners of destroyed keys whose text would stand in it: `document/<id>`, `trial/<id>`.
+    pub erased: BTreeSet<String>,
 }
 
 /// Where a report's period stands in the order of closings.
@@ -43,20 +62,91 @@ struct Span {
     to: Timestamp,
 }
 
+/// What a report says in sums of the whole trial; its lists are empty.
+struct Summed {
+    content: ReportContent,
+    span: Span,
+    genesis: Timestamp,
+    /// The figures at the cut.
+    end: Figures,
+    enclosure: Enclosure,
+}
+
+// Boxed, because an `async fn` is compiled again, with all that it awaits, in each crate that awaits it.
 impl Queries {
-    /// What a report shows; none while a view it reads is behind its cut. `names` are those that an earlier rendering printed; without
-    /// them they are read from the directory.
+    /// What a report shows; none while a view it reads is behind its cut. `printed` is what an earlier rendering printed; without
+    /// it, names are read from the directory.
     ///
     /// # Errors
     /// A port's error.
-    pub async fn report_content(
-        &self,
-        id: &str,
-        scheduled: &Scheduled,
-        names: Option<BTreeMap<UserId, String>>,
-    ) -> Result<Option<Prepared>> {
+    pub fn report_content<'a>(
+        &'a self,
+        id: &'a str,
+        scheduled: &'a Scheduled,
+        printed: Option<Printed>,
+    ) -> BoxFuture<'a, Result<Option<Prepared>>> {
+        self.prepare(id, scheduled, printed).boxed()
+    }
+
+    /// What the mail with a report says, and how the report goes with it; none while a view it reads is behind the report's cut.
+    ///
+    /// # Errors
+    /// A port's error.
+    pub fn mail_content<'a>(
+        &'a self,
+        id: &'a str,
+        scheduled: &'a Scheduled,
+    ) -> BoxFuture<'a, Result<Option<(MailContent, Enclosure)>>> {
+        self.prepare_mail(id, scheduled).boxed()
+    }
+}
+
+impl Queries {
+    async fn prepare(&self, id: &str, scheduled: &Scheduled, printed: Option<Printed>) -> Result<Option<Prepared>> {
+        let (names, base_url) = printed.map_or((None, None), |printed| (Some(printed.names), printed.base_url));
+        let base_url = base_url.unwrap_or_else(|| self.settings.base_url.clone());
+        let mut texts = Texts::new(self, names);
+        let Some(summed) = self.summed(id, scheduled, &mut texts).await? else { return Ok(None) };
+        let Summed { content, span, genesis, end, .. } = summed;
+        let flagged = clamped(end.contents.flagged);
+        let findings: i64 =
+            end.findings.iter().filter(|(code, _)| code.needs_attention()).map(|(_, count)| *count).sum();
+        let changes = Changes::read(self, &scheduled.trial, span, &mut texts).await?;
+        let mut lists = Lists::new(self, &scheduled.trial, span, &base_url);
+        lists.read(flagged, &changes.new, &mut texts).await?;
+        let [by_kind, by_site, by_status] = self.breakdowns(&scheduled.trial, span).await?;
+        let content = ReportContent {
+            by_whom: changes.by_whom,
+            attention_omitted: flagged.saturating_sub(lists.attention.len() as u64),
+            attention: lists.attention,
+            weeks: self.weeks(scheduled, genesis).await?,
+            by_kind,
+            by_site,
+            by_status,
+            findings_omitted: clamped(findings).saturating_sub(lists.findings.len() as u64),
+            findings: lists.findings,
+            thumbnails: lists.thumbnails,
+            thumbnails_omitted: lists.thumbnails_omitted,
+            duplicates: lists.duplicates,
+            duplicates_omitted: lists.duplicates_omitted,
+            changes: changes.lines,
+            changes_omitted: changes.omitted,
+            ..content
+        };
+        let thumbnails = self.thumbnails(&content).await?;
+        let Texts { names, erased, .. } = texts;
+        Ok(Some(Prepared { content, thumbnails, names, base_url, erased }))
+    }
+
+    async fn prepare_mail(&self, id: &str, scheduled: &Scheduled) -> Result<Option<(MailContent, Enclosure)>> {
+        let Some(summed) = self.summed(id, scheduled, &mut Texts::new(self, None)).await? else { return Ok(None) };
+        let content = MailContent::of(&summed.content).map_err(|e| Error::Corrupt(e.to_string()))?;
+        Ok(Some((content, summed.enclosure)))
+    }
+
+    async fn summed(&self, id: &str, scheduled: &Scheduled, texts: &mut Texts<'_>) -> Result<Option<Summed>> {
         let cut = scheduled.cut();
-        let Some(closing) = self.views.get::<Closing>(&cut.to_string()).await? else { return Ok(None) };
+        let Some(closing) = self.views.closing_of(cut).await? else { return Ok(None) };
         let progress = self.views.progress("document_changes").await?;
         if !progress.has_passed(cut) || !self.views.progress("trials").await?.has_passed(cut) {
             return Ok(None);
@@ -64,29 +154,20 @@ impl Queries {
         let genesis = progress.genesis.unwrap_or(cut);
         let span = Span { from: scheduled.period.from().max(genesis), to: cut };
         let whole = Series::whole(scheduled.trial.clone());
-        let (start, end) =
-            (self.views.figures_at(&whole, span.from).await?, self.views.figures_at(&whole, span.to).await?);
-        let mut lists = Lists::new(self, &scheduled.trial, span, names);
-        lists.read().await?;
+        let start = self.views.figures_at(&whole, span.from).await?;
+        let end = self.views.figures_at(&whole, span.to).await?;
         let settings = self.settings_at(&scheduled.trial, cut).await?;
         let title = match &settings {
-            Some(settings) => self.text(&settings.title).await?,
+            Some(settings) => texts.text(&settings.title).await?,
             None => scheduled.trial.to_string(),
         };
-        let zone = &scheduled.edition.zone;
-        let [by_kind, by_site, by_status] = self.breakdowns(&scheduled.trial, span).await?;
+        let since_start = |stamp| stamp > stamp_of(scheduled.period.from());
         let content = ReportContent {
             report_id: id.to_owned(),
             trial: Trial { id: scheduled.trial.to_string(), title },
-            period: Period {
-                from: zone.date_at(scheduled.period.from()),
-                to: zone.date_at(scheduled.period.to()),
-                from_utc: scheduled.period.from(),
-                to_utc: scheduled.period.to(),
-                so_far: scheduled.so_far,
-            },
+            period: period(scheduled),
             edition: Edition {
-                zone: zone.name().to_owned(),
+                zone: scheduled.edition.zone.name().to_owned(),
                 language: <&str>::from(scheduled.edition.language).to_owned(),
                 paper: match scheduled.edition.paper {
                     domain::edition::Paper::A4 => Paper::A4,
@@ -94,25 +175,31 @@ impl Queries {
                 },
                 audience: <&str>::from(scheduled.edition.audience).to_owned(),
             },
-            cut: Cut { at: cut, log_hash: closing.log.to_string(), complete: closing.complete },
+            cut: Cut {
+                at: closing.instant,
+                log_hash: closing.log.to_string(),
+                complete: closing.complete && !closing.last_incomplete.is_some_and(since_start),
+            },
             observed_since: (genesis > scheduled.period.from()).then_some(genesis),
             balance: balance(&start, &end)?,
-            by_whom: report::content::by_whom(&lists.changes),
-            attention: lists.attention,
-            expected: None,
             analysis: analysis(&end),
-            weeks: self.weeks(scheduled, genesis).await?,
-            by_kind,
-            by_site,
-            by_status,
             image_quality: image_quality(&end),
-            findings: lists.findings,
-            findings_omitted: lists.findings_omitted,
-            thumbnails: lists.thumbnails,
-            thumbnails_omitted: lists.thumbnails_omitted,
-            duplicates: lists.duplicates,
-            changes: lists.changes,
-            changes_omitted: lists.changes_omitted,
+            attention: Vec::new(),
+            attention_omitted: clamped(end.contents.flagged),
+            by_whom: Vec::new(),
+            expected: None,
+            weeks: Vec::new(),
+            by_kind: Vec::new(),
+            by_site: Vec::new(),
+            by_status: Vec::new(),
+            findings: Vec::new(),
+            findings_omitted: 0,
+            thumbnails: Vec::new(),
+            thumbnails_omitted: 0,
+            duplicates: Vec::new(),
+            duplicates_omitted: 0,
+            changes: Vec::new(),
+            changes_omitted: 0,
             manifest: Manifest {
                 projection: projections::VERSION.to_string(),
                 template: report::pdf::TEMPLATE_VERSION.to_owned(),
@@ -122,14 +209,13 @@ impl Queries {
                 analysis: domain::content::ANALYSIS_VERSION.to_string(),
             },
         };
-        let thumbnails = self.thumbnails(&content).await?;
         let enclosure = settings.map_or_else(Enclosure::default, |settings| settings.enclosure);
-        Ok(Some(Prepared { content, thumbnails, names: lists.names, enclosure }))
+        Ok(Some(Summed { content, span, genesis, end, enclosure }))
     }
 
     /// A sealed text, or what stands in place of one whose key was destroyed.
     pub(crate) async fn text(&self, sealed: &Sealed) -> Result<String> {
-        Ok(self.keys.open(sealed).await?.unwrap_or_else(|| "[erased]".to_owned()))
+        Ok(self.keys.open(sealed).await?.unwrap_or_else(|| texts::ERASED.to_owned()))
     }
 
     async fn settings_at(&self, trial: &TrialId, cut: Timestamp) -> Result<Option<TrialSettings>> {
@@ -151,10 +237,10 @@ impl Queries {
                 let breakdown = Breakdown {
                     code: if series.value.is_empty() { "none".to_owned() } else { series.value },
                     count: count(d.present)?,
-                    bytes: count(d.bytes)?,
+                    bytes: clamped(d.bytes),
                     added: count(d.added + d.moved_in - s.added - s.moved_in)?,
                     removed: count(d.removed + d.moved_out - s.removed - s.moved_out)?,
-                    flagged: count(end.contents.flagged)?,
+                    flagged: clamped(end.contents.flagged),
                 };
                 if breakdown.count + breakdown.added + breakdown.removed > 0 {
                     breakdowns.push(breakdown);
@@ -204,9 +290,25 @@ impl Queries {
     }
 }
 
-/// A sum that counts things; a negative one means that the view is broken.
+fn period(scheduled: &Scheduled) -> Period {
+    let (zone, period) = (&scheduled.edition.zone, &scheduled.period);
+    Period {
+        from: zone.date_at(period.from()),
+        to: if scheduled.so_far { period.last_day(zone) } else { zone.date_at(period.to()) },
+        from_utc: period.from(),
+        to_utc: period.to(),
+        so_far: scheduled.so_far,
+    }
+}
+
+/// A count of documents; a negative one means that the view is broken.
 fn count(sum: i64) -> Result<u64> {
     u64::try_from(sum).map_err(|_| Error::Corrupt(format!("a count is {sum}; rebuild the views")))
+}
+
+/// A sum that one absurd record may have wrapped: below zero it is printed as zero, and the report goes out.
+fn clamped(sum: i64) -> u64 {
+    u64::try_from(sum).unwrap_or(0)
 }
 
 fn balance(start: &Figures, end: &Figures) -> Result<Balance> {
@@ -220,30 +322,27 @@ fn balance(start: &Figures, end: &Figures) -> Result<Balance> {
         removed: count(e.removed - s.removed)?,
         changed: count(e.changed - s.changed)?,
         present_at_end: count(e.present)?,
-        bytes_at_start: count(s.bytes)?,
-        bytes_at_end: count(e.bytes)?,
+        bytes_at_start: clamped(s.bytes),
+        bytes_at_end: clamped(e.bytes),
     })
 }
 
-/// A sum of something measured, which is never negative.
-fn sum(value: i64) -> u64 {
-    value.unsigned_abs()
-}
-
 fn analysis(end: &Figures) -> AnalysisCounts {
-    let (of, done, unreadable) = (sum(end.documents.present), sum(end.contents.analysed), sum(end.contents.unreadable));
-    AnalysisCounts { analysed: done - unreadable, unreadable, waiting: of.saturating_sub(done), of }
+    let sums = &end.contents;
+    let (of, done, unreadable) = (clamped(end.documents.present), clamped(sums.analysed), clamped(sums.unreadable));
+    AnalysisCounts { analysed: done.saturating_sub(unreadable), unreadable, waiting: of.saturating_sub(done), of }
 }
 
+/// Of the images that are known as such: what waits has no type yet, and page 1 counts it.
 fn image_quality(end: &Figures) -> Option<ImageQuality> {
-    use domain::findings::FindingCode;
     let sums = &end.contents;
-    let images = sum(sums.images);
-    let mean = |total: i64| (sum(total) + images / 2) / images;
-    let found = |code: FindingCode| sum(end.findings.get(&code).copied().unwrap_or(0));
+    let measured = clamped(sums.images);
+    let images = measured + clamped(sums.images_unreadable);
+    let mean = |total: i64| (clamped(total) + measured / 2).checked_div(measured).unwrap_or(0);
+    let found = |code: FindingCode| clamped(end.findings.get(&code).copied().unwrap_or(0));
     (images > 0).then(|| ImageQuality {
         images,
-        images_analysed: images,
+        images_analysed: measured,
         luminance_mean_milli: mean(sums.luminance_milli),
         contrast_mean_milli: mean(sums.contrast_milli),
         sharpness_mean_milli: mean(sums.sharpness_milli),

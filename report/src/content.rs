@@ -31,7 +31,9 @@ pub struct ReportContent {
     pub balance: Balance,
     /// What needs attention, worst first; page 1 shows the first [`ATTENTION_SHOWN`].
     pub attention: Vec<Attention>,
-    /// Added, changed, removed by person, busiest first ([`by_whom`] makes it from the changes).
+    /// How many more documents need attention than listed.
+    pub attention_omitted: u64,
+    /// Added, changed, removed by person, busiest first; over all changes of the period, also those that are not listed.
     pub by_whom: Vec<ByWhom>,
     /// Expected documents; `None` where no list is set.
     pub expected: Option<Expected>,
@@ -53,10 +55,12 @@ pub struct ReportContent {
     pub findings_omitted: u64,
     /// Pictures of what is new or flagged, in the order of the contact sheet.
     pub thumbnails: Vec<Thumbnail>,
-    /// How many more pictures are new or flagged than shown.
+    /// Once the contact sheet was full: how many more documents are new or flagged, at most, with or without a picture.
     pub thumbnails_omitted: u64,
     /// Files with the same bytes.
     pub duplicates: Vec<DuplicateGroup>,
+    /// How many more files have the same bytes as others than named.
+    pub duplicates_omitted: u64,
     /// Every change in the period, oldest first.
     pub changes: Vec<Change>,
     /// How many more changes there were than listed.
@@ -82,7 +86,7 @@ pub struct Trial {
 pub struct Period {
     /// First day, in the edition's zone.
     pub from: Date,
-    /// The day after the last (a "so far" report may end within a day: then the day it ends on).
+    /// The day after the last; of a "so far" report, which may end within a day, the last.
     pub to: Date,
     /// The instant of the start.
     pub from_utc: Timestamp,
@@ -149,6 +153,13 @@ pub struct Balance {
     pub bytes_at_start: u64,
     /// Bytes of all files at the end.
     pub bytes_at_end: u64,
+}
+
+impl ReportContent {
+    /// How many documents need attention, listed or not.
+    pub fn needing_attention(&self) -> u64 {
+        self.attention.len() as u64 + self.attention_omitted
+    }
 }
 
 impl Balance {
@@ -266,7 +277,7 @@ pub struct Breakdown {
 /// Means over analysed images; each is printed with `images_analysed` of `images`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageQuality {
-    /// Images present.
+    /// Images present, readable or not; what waits to be analysed has no type yet.
     pub images: u64,
     /// Images analysed: the denominator of every mean below.
     pub images_analysed: u64,

@@ -112,7 +112,7 @@ impl MailContent {
             removed: balance.removed,
             moved_out: balance.moved_out,
             present: balance.present_at_end,
-            attention: content.attention.len() as u64,
+            attention: content.needing_attention(),
             overdue: content.expected.as_ref().map(|expected| (expected.overdue, expected.expected)),
             analysed: (content.analysis.analysed, content.analysis.of),
         })

@@ -97,6 +97,7 @@ pub fn content(seed: u64, changes: usize, paper: Paper) -> ReportContent {
         observed_since: None,
         balance,
         attention: attention(&findings),
+        attention_omitted: 0,
         by_whom: by_whom(&listed),
         expected: (changes > 1).then(|| expected(changes as u64)),
         analysis: AnalysisCounts {
@@ -115,6 +116,7 @@ pub fn content(seed: u64, changes: usize, paper: Paper) -> ReportContent {
         thumbnails,
         thumbnails_omitted: if changes > 100 { 37 } else { 0 },
         duplicates: duplicates(changes),
+        duplicates_omitted: 0,
         changes: listed,
         changes_omitted: 0,
         manifest: Manifest {

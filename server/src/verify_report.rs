@@ -1,6 +1,6 @@
 //! Renders every report again out of the log, and compares its SHA-256 with the one in the log and with the stored file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use domain::id::{ContentHash, Id, TrialId, UserId};
 use domain::period::Period;
 use domain::report::{Manifest, Rendered, Report, Scheduled};
 use ports::{Error, FileKey, FileStore, Find, Ports, Result};
-use projections::{DocumentChange, ReportNow, Row, stamp_of};
-use queries::{Prepared, Queries};
+use projections::{ReportNow, Row};
+use queries::{Prepared, Printed, Queries};
 
 use crate::app::{self, AppSettings};
 
 /// Rows read at once.
 const PAGE: usize = 500;
-/// Thumbnails and erased documents named of one report.
+/// Thumbnails and owners of erased texts named of one report.
 const NAMED: usize = 5;
 
 /// What became of one report.
@@ -53,7 +53,7 @@ pub enum Again {
     Differs {
         /// What it was made with and is not any more, as sentences. Where there is none, log or program break their promise.
         because: Vec<String>,
-        /// Owners of destroyed keys whose text it printed: `person/<user>`, `document/<id>`.
+        /// Owners of destroyed keys whose text it printed, at most five: `person/<user>`, `document/<id>`, `trial/<id>`.
         erased: Vec<String>,
     },
     /// It cannot be rendered.
@@ -138,11 +138,15 @@ async fn again(
 ) -> Result<Again> {
     let manifest = &rendered.manifest;
     let (names, mut erased) = names(queries, manifest).await?;
-    let Some(prepared) = queries.report_content(id.as_str(), scheduled, Some(names)).await? else {
+    let base_url = Some(manifest.base_url.clone()).filter(|url| !url.is_empty());
+    let printed = Printed { names, base_url };
+    let Some(prepared) = queries.report_content(id.as_str(), scheduled, Some(printed)).await? else {
         return Ok(Again::Impossible(format!("the log holds no closing at {}", scheduled.cut())));
     };
     let mut because = differences(manifest, &prepared);
     because.extend(missing_thumbnails(derived, manifest).await?);
+    erased.extend(prepared.erased.iter().cloned());
+    erased.truncate(NAMED);
     let drawn = tokio::task::spawn_blocking(move || report::pdf::render(&prepared.content, &prepared.thumbnails))
         .await
         .map_err(|e| Error::Unavailable(format!("rendering: {e}")))?;
@@ -153,7 +157,6 @@ async fn again(
     if sha256 == rendered.sha256.as_str() {
         return Ok(Again::Equal);
     }
-    erased.extend(erased_documents(queries, scheduled).await?);
     Ok(Again::Differs { because, erased })
 }
 
@@ -181,10 +184,11 @@ fn differences(manifest: &Manifest, prepared: &Prepared) -> Vec<String> {
         ("fonts", &manifest.fonts, &now.fonts),
         ("tz data", &manifest.tz_data, &now.tz_data),
         ("analysis", &analysis, &now.analysis),
+        ("base_url", &manifest.base_url, &prepared.base_url),
     ]
     .into_iter()
     .filter(|(_, then, now)| then != now)
-    .map(|(what, then, now)| format!("{what}: then {then}, now {now}"))
+    .map(|(what, then, now)| format!("{what}: then {}, now {now}", if then.is_empty() { "not recorded" } else { then }))
     .collect()
 }
 
@@ -196,26 +200,4 @@ async fn missing_thumbnails(derived: &Arc<dyn FileStore>, manifest: &Manifest) -
         }
     }
     Ok(missing)
-}
-
-/// Owners of destroyed keys among the documents that the trial had seen by the cut.
-async fn erased_documents(queries: &Queries, scheduled: &Scheduled) -> Result<Vec<String>> {
-    let (mut seen, mut erased, mut after) = (BTreeSet::new(), Vec::new(), None);
-    loop {
-        let find = Find::all(PAGE)
-            .equal("trial", scheduled.trial.as_str())
-            .range("stamp", None, Some(stamp_of(scheduled.cut()).into()))
-            .after(after);
-        let page: Vec<DocumentChange> = queries.views.find(&find).await?;
-        let Some(last) = page.last() else { return Ok(erased) };
-        after = Some((last.stamp.into(), last.key()));
-        for change in page {
-            if seen.insert(change.document) && queries.keys.open(&change.record).await?.is_none() {
-                erased.push(change.record.owner);
-                if erased.len() == NAMED {
-                    return Ok(erased);
-                }
-            }
-        }
-    }
 }

@@ -21,11 +21,11 @@ fn analysed(algorithm: u32) -> Event {
 }
 
 fn record_unreadable(algorithm: u32, finding: FindingCode) -> Command {
-    Command::RecordUnreadable { content: content(), algorithm, finding }
+    Command::RecordUnreadable { content: content(), algorithm, finding, media_type: None }
 }
 
 fn unreadable(algorithm: u32, finding: FindingCode) -> Event {
-    Event::ContentUnreadable { content: content(), algorithm, finding }
+    Event::ContentUnreadable { content: content(), algorithm, finding, media_type: None }
 }
 
 #[test]

@@ -33,6 +33,7 @@ const CONTENT_SUMS: &[&str] = &[
     "unreadable",
     "flagged",
     "images",
+    "images_unreadable",
     "tables",
     "texts",
     "others",
@@ -87,7 +88,10 @@ fn any_contribution() -> impl Strategy<Value = Figures> {
     (any::<u64>(), prop::option::of(content)).prop_map(|(size, content)| {
         let mut figures = Figures::of_document(size);
         if let Some((measures, findings)) = content {
-            figures += &Figures::of_content(measures.as_ref(), &findings);
+            figures += &match measures {
+                None => Figures::of_unreadable(Some("image/png"), &findings),
+                measures => Figures::of_content(measures.as_ref(), &findings),
+            };
         }
         figures
     })
@@ -193,6 +197,14 @@ fn every_sum_there_is_takes_part_in_these_tests() {
 fn a_million_documents_that_claim_any_size_add_up_to_no_negative_one() {
     assert!(Figures::of_document(u64::MAX).times(1_000_000).documents.bytes > 0);
     assert_eq!(Figures::of_document(1 << 40).documents.bytes, 1 << 40, "a size that may be is counted as it is");
+}
+
+#[test]
+fn an_image_that_cannot_be_read_is_told_from_other_files() {
+    let unreadable = |kind| Figures::of_unreadable(kind, &[FindingCode::Undecodable]).contents;
+    for (kind, images) in [(Some("image/jpeg"), 1), (Some("text/csv"), 0), (None, 0)] {
+        assert_eq!((unreadable(kind).unreadable, unreadable(kind).images_unreadable), (1, images), "{kind:?}");
+    }
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn manifest() -> Manifest {
         fonts: "1".to_owned(),
         tz_data: "2026a".to_owned(),
         analysis: 1,
+        base_url: "http://127.0.0.1".to_owned(),
         thumbnails: vec![content("thumbnail")],
         names: vec![(user("u1"), sealed("A Person"))],
     }

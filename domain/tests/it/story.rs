@@ -237,7 +237,11 @@ fn tell_contents(log: &mut Log) {
     let bytes = ContentHash::of(b"an image");
     let stream = content::ContentState::id(&bytes).stream();
     let finding = FindingCode::FileMissing;
-    log.append(&stream, "analyst", &Event::ContentUnreadable { content: bytes.clone(), algorithm: 1, finding });
+    log.append(
+        &stream,
+        "analyst",
+        &Event::ContentUnreadable { content: bytes.clone(), algorithm: 1, finding, media_type: None },
+    );
     let measures = Measures::Image(ImageMeasures {
         format: ImageFormat::Png,
         width_px: 1_600,
@@ -319,6 +323,7 @@ fn tell_reports(log: &mut Log) {
         fonts: "1".to_owned(),
         tz_data: "2026a".to_owned(),
         analysis: 1,
+        base_url: "https://trialbrief.example.org".to_owned(),
         thumbnails: vec![ContentHash::of(b"a thumbnail")],
         names: vec![(user(), sealed("person/u-1001", "Maria Müller"))],
     };

@@ -60,14 +60,13 @@ impl Letters {
         if let Some((_, shared)) = kept.iter().find(|(known, _)| known == id) {
             return Ok(Some(Arc::clone(shared)));
         }
-        let Some(prepared) = queries.report_content(id.as_str(), scheduled, None).await? else { return Ok(None) };
+        let Some((content, enclosure)) = queries.mail_content(id.as_str(), scheduled).await? else { return Ok(None) };
         let key = FileKey::new(format!("derived/{}", rendered.sha256))?;
         let missing = || Error::Unavailable(format!("{key} of report {id} is not in the store"));
         let body = self.derived.get(&key, None).await?.ok_or_else(missing)?;
         let pdf = queries::collect(body).await?;
-        let content = MailContent::of(&prepared.content).map_err(|e| Error::Corrupt(e.to_string()))?;
         let attachment = Attachment::encode_bytes(&pdf);
-        let shared = Arc::new(Shared { content, attachment, enclosure: prepared.enclosure });
+        let shared = Arc::new(Shared { content, attachment, enclosure });
         if kept.len() >= KEPT {
             kept.remove(0);
         }

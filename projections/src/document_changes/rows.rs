@@ -259,6 +259,9 @@ pub struct AnalysisResult {
     pub findings: Vec<FindingCode>,
     /// A small picture.
     pub thumbnail: Option<Thumbnail>,
+    /// What the first bytes of a content that could not be read tell.
+    #[serde(default)]
+    pub media_type: Option<String>,
 }
 
 impl AnalysisResult {

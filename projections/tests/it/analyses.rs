@@ -31,7 +31,7 @@ fn named(told: &[AnyEvent]) -> BTreeSet<String> {
             AnyEvent::Document(Event::DocumentContentIdentified { content: Some(content), .. }) => {
                 named.insert(content.to_string());
             }
-            AnyEvent::Content(content::Event::ContentUnreadable { content, algorithm, finding }) => {
+            AnyEvent::Content(content::Event::ContentUnreadable { content, algorithm, finding, .. }) => {
                 if *finding == FindingCode::FileMissing && *algorithm >= ANALYSIS_VERSION {
                     named.remove(content.as_str());
                 }
@@ -63,6 +63,7 @@ fn waiting(history: &History) -> BTreeSet<String> {
             algorithm: ANALYSIS_VERSION,
             // What the analyst sends where it finds no file: a row that this did not close would wait for ever.
             finding: FindingCode::FileMissing,
+            media_type: None,
         };
         !state.decide(ask).unwrap().is_empty()
     });

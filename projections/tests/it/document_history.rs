@@ -196,7 +196,9 @@ impl History {
             Op::Unreadable { content: number, algorithm, missing } => {
                 let finding = if *missing { FindingCode::FileMissing } else { FindingCode::Truncated };
                 let (content, algorithm) = (content(*number), *algorithm);
-                self.send_content(*number, content::Command::RecordUnreadable { content, algorithm, finding });
+                let media_type = (!missing).then(|| "image/jpeg".to_owned());
+                let command = content::Command::RecordUnreadable { content, algorithm, finding, media_type };
+                self.send_content(*number, command);
             }
             Op::Close { quarters } => (0..*quarters).for_each(|_| self.close()),
         }

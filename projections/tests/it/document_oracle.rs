@@ -190,13 +190,18 @@ impl World {
             for finding in findings {
                 *figures.findings.entry(finding).or_default() += 1;
             }
-            let Some((measures, _)) = document.content.as_ref().and_then(|content| self.results.get(content)) else {
+            let Some((measures, findings)) = document.content.as_ref().and_then(|content| self.results.get(content))
+            else {
                 continue;
             };
             let sums = &mut figures.contents;
             sums.analysed += 1;
             match measures {
-                None => sums.unreadable += 1,
+                None => {
+                    sums.unreadable += 1;
+                    // In these histories, what cannot be read is an image, or its file is missing.
+                    sums.images_unreadable += i64::from(findings.contains(&FindingCode::Truncated));
+                }
                 Some(Measures::Image(image)) => {
                     sums.images += 1;
                     sums.pixels += i64::from(image.width_px) * i64::from(image.height_px);

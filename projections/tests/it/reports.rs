@@ -129,6 +129,7 @@ impl History {
                     fonts: String::new(),
                     tz_data: String::new(),
                     analysis: 1,
+                    base_url: String::new(),
                     thumbnails: vec![],
                     names: vec![],
                 };

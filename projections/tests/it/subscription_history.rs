@@ -11,7 +11,7 @@ use domain::schedule::{Cadence, Schedule, Weekday, Zone};
 use domain::subscription::{self, EndedBy, Status, Subscription};
 use jiff::{SignedDuration, Timestamp};
 use ports::Find;
-use projections::{Served, SlotNow, SubscriptionNow, Subscriptions, Views, stamp_of};
+use projections::{Served, SlotNow, Subscriptions, Views, stamp_of};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -249,7 +249,7 @@ impl History {
         self.view.views.find(&due).await.unwrap()
     }
 
-    /// As the scheduler does it, up to a step.
+    /// An occurrence of the dues that the view shows, up to a step.
     async fn serve(&mut self, row: &SlotNow, until: Until) {
         let slot = &row.slot;
         let closed = self.closings.last().unwrap().0;
@@ -274,27 +274,16 @@ impl History {
         }
     }
 
+    /// Names all who are served. Which period each gets is the scheduler's business; to the view any will do.
     async fn list(&mut self, slot: &Slot, due: Timestamp, id: &Id<Occurrence>) {
-        let recipients = served_at(&self.view.views, slot, due).await;
-        let mut by_start: BTreeMap<Timestamp, (Period, Vec<Id<Subscription>>)> = BTreeMap::new();
-        for subscription in recipients {
-            let now: SubscriptionNow = self.view.views.get(subscription.as_str()).await.unwrap().unwrap();
-            let period = match now.covered_to {
-                Some(from) => Period::since(from, &slot.schedule, due),
-                None => Period::regular(&slot.schedule, due),
-            };
-            if let Some(period) = period {
-                by_start.entry(period.from()).or_insert((period, vec![])).1.push(subscription);
-            }
-        }
-        for (period, subscriptions) in by_start.into_values() {
-            let list = occurrence::Command::List { period, subscriptions };
-            for event in self.occurrences.send(&self.log, id, self.now, list) {
-                let occurrence::Event::RecipientsListed { subscriptions, .. } = event else { continue };
-                for subscription in subscriptions {
-                    let covered_to = self.covered_to.entry(subscription).or_insert_with(|| period.to());
-                    *covered_to = (*covered_to).max(period.to());
-                }
+        let subscriptions: Vec<_> = served_at(&self.view.views, slot, due).await.into_iter().collect();
+        let period = Period::regular(&slot.schedule, due).unwrap();
+        let list = occurrence::Command::List { period, subscriptions };
+        for event in self.occurrences.send(&self.log, id, self.now, list) {
+            let occurrence::Event::RecipientsListed { subscriptions, .. } = event else { continue };
+            for subscription in subscriptions {
+                let covered_to = self.covered_to.entry(subscription).or_insert_with(|| period.to());
+                *covered_to = (*covered_to).max(period.to());
             }
         }
     }

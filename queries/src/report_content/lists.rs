@@ -1,216 +1,210 @@
-//! The parts of a report that are no sums: rows that were valid at the cut.
+//! The parts of a report that are no sums: rows that held at the cut.
+//!
+//! All rows that held are read and those that are shown are chosen by what they say, so that nothing that came after the cut
+//! changes the choice.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 
+use domain::content::Thumbnail as Picture;
 use domain::figures::needs_attention;
-use domain::findings::FindingCode;
-use domain::id::{ContentHash, TrialId, UserId};
-use domain::sealed::Sealed;
+use domain::findings::{FindingCode, Severity as Gravity};
+use domain::id::{ContentHash, DocumentId, TrialId};
+use futures::TryStreamExt;
 use jiff::Timestamp;
 use ports::{Find, Result};
-use projections::{ChangeKind, DocumentChange, DocumentState, DocumentThen, Row, TrialContent, stamp_of};
-use report::content::{Action, Attention, Change, DuplicateFile, DuplicateGroup, Finding, Severity, Thumbnail};
+use projections::{AnalysisResult, DocumentState, DocumentThen, Stamp, TrialContent};
+use report::content::{Attention, DuplicateFile, DuplicateGroup, Finding, Severity, Thumbnail};
 
 use super::Span;
+use super::texts::Texts;
 use crate::Queries;
 
-/// Rows read of one list; what is beyond is counted as omitted.
-const MOST_ROWS: usize = 20_000;
-/// Changes in the table.
-const MOST_CHANGES: usize = 2_000;
-/// Findings in the list.
+/// Rows read at once.
+pub(super) const PAGE: usize = 1_000;
+/// Findings in the list, and so documents with findings that are looked at one by one.
 const MOST_FINDINGS: usize = 300;
 /// Pictures on the contact sheet.
 const MOST_PICTURES: usize = 60;
-/// Groups of duplicates, and files named of one group.
-const MOST_DUPLICATES: usize = 50;
-/// Documents named for one content.
-const MOST_SHARING: usize = 20;
+/// Groups of duplicates.
+const MOST_GROUPS: usize = 50;
+/// Files named of one group.
+const MOST_COPIES: usize = 20;
 
 /// Collects the lists of one report.
 pub(super) struct Lists<'a> {
     queries: &'a Queries,
     trial: &'a TrialId,
     span: Span,
-    given_names: Option<BTreeMap<UserId, String>>,
-    pub(super) names: BTreeMap<UserId, String>,
-    pub(super) changes: Vec<Change>,
-    pub(super) changes_omitted: u64,
+    base_url: &'a str,
+    /// The gravest, then those open longest.
     pub(super) attention: Vec<Attention>,
+    /// In the order of `attention`.
     pub(super) findings: Vec<Finding>,
-    pub(super) findings_omitted: u64,
     pub(super) thumbnails: Vec<Thumbnail>,
+    /// Documents, flagged or new, that were not looked at for a picture; at most so many.
     pub(super) thumbnails_omitted: u64,
     pub(super) duplicates: Vec<DuplicateGroup>,
+    /// Files with the same bytes as others that are not named.
+    pub(super) duplicates_omitted: u64,
+}
+
+/// A content that somebody should look at.
+struct FlaggedContent {
+    result: AnalysisResult,
+    since: Stamp,
+}
+
+impl FlaggedContent {
+    /// What stands out in the bytes of a document that has this content.
+    fn findings(&self, state: &DocumentState) -> Vec<FindingCode> {
+        self.result.findings_for(state.promised)
+    }
 }
 
 /// A document with findings.
 struct Flagged {
     state: DocumentState,
+    /// Those that ask for attention, gravest first.
     codes: Vec<FindingCode>,
     since: Timestamp,
     file_name: String,
 }
 
 impl<'a> Lists<'a> {
-    pub(super) fn new(
-        queries: &'a Queries,
-        trial: &'a TrialId,
-        span: Span,
-        given_names: Option<BTreeMap<UserId, String>>,
-    ) -> Self {
+    pub(super) fn new(queries: &'a Queries, trial: &'a TrialId, span: Span, base_url: &'a str) -> Self {
         Self {
             queries,
             trial,
             span,
-            given_names,
-            names: BTreeMap::new(),
-            changes: Vec::new(),
-            changes_omitted: 0,
+            base_url,
             attention: Vec::new(),
             findings: Vec::new(),
-            findings_omitted: 0,
             thumbnails: Vec::new(),
             thumbnails_omitted: 0,
             duplicates: Vec::new(),
+            duplicates_omitted: 0,
         }
     }
 
-    pub(super) async fn read(&mut self) -> Result<()> {
-        let rows = self.changes_in_period().await?;
-        self.tell_changes(&rows).await?;
-        let flagged = self.flagged().await?;
-        self.tell_pictures(&rows, &flagged).await?;
-        self.tell_findings(&flagged);
-        self.tell_duplicates().await
+    /// Reads all of them. `flagged` documents have findings at the cut, and `new` ones came in the period.
+    pub(super) async fn read(&mut self, flagged: u64, new: &BTreeSet<DocumentId>, texts: &mut Texts<'_>) -> Result<()> {
+        let contents = self.flagged_contents().await?;
+        let gravest = self.gravest(&contents, texts).await?;
+        let pictured = self.tell_pictures(&contents, &gravest, flagged, new, texts).await?;
+        self.tell_findings(&gravest, &pictured);
+        self.tell_duplicates(texts).await
     }
 
-    async fn changes_in_period(&self) -> Result<Vec<DocumentChange>> {
-        let (from, below) = (stamp_of(self.span.from), stamp_of(self.span.to));
-        let find = Find::all(MOST_ROWS).equal("trial", self.trial.as_str()).range(
-            "stamp",
-            Some(from.into()),
-            Some(below.into()),
-        );
-        let mut rows: Vec<DocumentChange> = self.queries.views.find(&find).await?;
-        rows.sort_by(|a, b| {
-            (a.at, &a.document, a.revision, a.kind as u8).cmp(&(b.at, &b.document, b.revision, b.kind as u8))
-        });
-        Ok(rows)
+    fn find(&self) -> Find {
+        Find::all(PAGE).equal("trial", self.trial.as_str())
     }
 
-    async fn tell_changes(&mut self, rows: &[DocumentChange]) -> Result<()> {
-        for row in rows.iter().take(MOST_CHANGES) {
-            let reason = match &row.reason {
-                Some(reason) => Some(self.queries.text(reason).await?),
-                None => None,
-            };
-            let [kind, site, _] = &row.place.values;
-            let change = Change {
-                action: action(row.kind),
-                file_name: self.file_name(&row.record).await?,
-                site: stated(site),
-                kind: stated(kind),
-                at: row.at,
-                by: self.name(&row.actor).await?,
-                reason,
-                properties: row.changed.clone(),
-            };
-            self.changes.push(change);
-        }
-        self.changes_omitted = rows.len().saturating_sub(MOST_CHANGES) as u64;
-        Ok(())
-    }
-
-    /// A person's name as it was printed before, or as the directory has it now.
-    async fn name(&mut self, actor: &str) -> Result<String> {
-        let Ok(user) = UserId::parse("actor", actor) else { return Ok(actor.to_owned()) };
-        if let Some(name) = self.names.get(&user) {
-            return Ok(name.clone());
-        }
-        if actor == "external" {
-            return Ok("another program".to_owned());
-        }
-        let name = match &self.given_names {
-            Some(given) => given.get(&user).cloned(),
-            None => self.queries.directory.person(actor).await?.map(|person| person.name),
-        };
-        let Some(name) = name else { return Ok(actor.to_owned()) };
-        self.names.insert(user, name.clone());
-        Ok(name)
-    }
-
-    async fn file_name(&self, record: &Sealed) -> Result<String> {
-        let record = self.queries.keys.open_record(record).await?;
-        Ok(record.get("Filename").and_then(serde_json::Value::as_str).unwrap_or("[erased]").to_owned())
-    }
-
-    /// Rows of an index that ends with `to`, as they were valid at the cut.
-    async fn valid<R: Row>(&self, find: Find, from: impl Fn(&R) -> i64) -> Result<Vec<R>> {
-        let cut = stamp_of(self.span.to);
-        let find = find.equal("trial", self.trial.as_str());
-        // `equals` come in the order of the index: the trial first.
-        let find = Find { equals: find.equals.into_iter().rev().collect(), ..find };
-        let rows = self.queries.views.find(&find.range("to", Some(cut.into()), None)).await?;
-        Ok(rows.into_iter().filter(|row| from(row) < cut).collect())
-    }
-
-    async fn documents_of(&self, content: &ContentHash) -> Result<Vec<DocumentState>> {
-        let find = Find::all(MOST_SHARING).equal("content", content.as_str());
-        let rows = self.valid(find, |DocumentThen(state)| state.from).await?;
-        Ok(rows.into_iter().map(|DocumentThen(state)| state).collect())
-    }
-
-    /// Documents whose content or record has a finding that asks for attention; gravest first, then longest open.
-    async fn flagged(&self) -> Result<Vec<Flagged>> {
-        let mut flagged: BTreeMap<String, (DocumentState, Vec<FindingCode>, i64)> = BTreeMap::new();
-        let mut add = |state: DocumentState, codes: &[FindingCode], since: i64| {
-            if !needs_attention(codes) {
-                return;
-            }
-            let entry = flagged.entry(state.document.to_string()).or_insert_with(|| (state, Vec::new(), since));
-            entry.1.extend(codes.iter().filter(|code| code.needs_attention()));
-            entry.2 = entry.2.min(since);
-        };
-        let find = Find::all(MOST_ROWS).equal("flagged", true);
-        for content in self.valid(find.clone(), |row: &TrialContent| row.from).await? {
-            let Some(result) = &content.result else { continue };
-            for state in self.documents_of(&content.content).await? {
-                let codes = result.findings_for(state.promised);
-                add(state, &codes, content.from);
+    async fn flagged_contents(&self) -> Result<BTreeMap<ContentHash, FlaggedContent>> {
+        let mut contents = BTreeMap::new();
+        let mut rows = pin!(self.queries.views.held_at(self.find().equal("flagged", true), self.span.to));
+        while let Some(TrialContent { content, result, from, .. }) = rows.try_next().await? {
+            if let Some(result) = result {
+                contents.insert(content, FlaggedContent { result, since: from });
             }
         }
-        for DocumentThen(state) in self.valid(find, |DocumentThen(state)| state.from).await? {
-            let (codes, since) = (state.findings.clone(), state.from);
-            add(state, &codes, since);
+        Ok(contents)
+    }
+
+    /// The documents with the gravest findings, about content or record; of equally grave ones those open longest.
+    async fn gravest(
+        &self,
+        contents: &BTreeMap<ContentHash, FlaggedContent>,
+        texts: &mut Texts<'_>,
+    ) -> Result<Vec<Flagged>> {
+        let mut states: BTreeMap<DocumentId, DocumentState> = BTreeMap::new();
+        let ranked = |content: &FlaggedContent| match content.result.findings.as_slice() {
+            of_all if needs_attention(of_all) => rank(of_all, content.since),
+            // Flagged all the same: the bytes are not what some of its documents promise.
+            _ => rank(&[FindingCode::TypeMismatch], content.since),
+        };
+        let mut gravest_first: Vec<_> =
+            contents.iter().map(|(hash, content)| (ranked(content), hash, content)).collect();
+        gravest_first.sort_by(|(a, a_hash, _), (b, b_hash, _)| (a, a_hash).cmp(&(b, b_hash)));
+        for (_, hash, content) in gravest_first {
+            if states.len() >= MOST_FINDINGS {
+                break;
+            }
+            let is_flagged = |state: &DocumentState| needs_attention(&content.findings(state));
+            let sharing = self.documents_of(hash, MOST_FINDINGS, is_flagged).await?;
+            states.extend(sharing.into_iter().map(|state| (state.document.clone(), state)));
         }
-        let mut told = Vec::with_capacity(flagged.len());
-        for (_, (state, mut codes, since)) in flagged {
-            codes.sort_by_key(|code| (std::cmp::Reverse(code.severity()), *code));
+        states.extend(self.flagged_records().await?);
+
+        let mut flagged = Vec::with_capacity(states.len());
+        for state in states.into_values() {
+            let content = state.content.as_ref().and_then(|content| contents.get(content));
+            let content = content.filter(|content| needs_attention(&content.findings(&state)));
+            let mut codes = content.map_or_else(Vec::new, |content| content.findings(&state));
+            codes.extend(&state.findings);
+            codes.retain(|code| code.needs_attention());
+            codes.sort_by_key(|code| (Reverse(code.severity()), *code));
             codes.dedup();
-            let file_name = self.file_name(&state.record).await?;
+            let of_record = state.flagged.then_some(state.from);
+            let since = content.map(|content| content.since).into_iter().chain(of_record).min().unwrap_or(state.from);
+            flagged.push((rank(&codes, since), state, codes, since));
+        }
+        flagged.sort_by(|(a, a_state, ..), (b, b_state, ..)| (a, &a_state.document).cmp(&(b, &b_state.document)));
+        flagged.truncate(MOST_FINDINGS);
+
+        let mut told = Vec::with_capacity(flagged.len());
+        for (_, state, codes, since) in flagged {
+            let file_name = texts.file_name(&state.record).await?;
             // What was so before the first closing is as old as the record.
             let since = Timestamp::from_microsecond(since).ok().filter(|_| since > 0).unwrap_or(state.since);
             told.push(Flagged { state, codes, since, file_name });
         }
         told.sort_by(|a, b| {
-            let gravity = |flagged: &Flagged| flagged.codes.first().map(|code| code.severity());
-            (gravity(b), a.since, &a.file_name, &a.state.document).cmp(&(
-                gravity(a),
-                b.since,
-                &b.file_name,
-                &b.state.document,
-            ))
+            let (a_rank, b_rank) = (rank(&a.codes, 0), rank(&b.codes, 0));
+            (a_rank, a.since, &a.file_name, &a.state.document).cmp(&(b_rank, b.since, &b.file_name, &b.state.document))
         });
         Ok(told)
     }
 
-    fn tell_findings(&mut self, flagged: &[Flagged]) {
-        let picture_of: BTreeMap<&str, usize> =
-            self.thumbnails.iter().enumerate().rev().map(|(i, picture)| (picture.file_name.as_str(), i)).collect();
+    /// Documents with the gravest findings about their records.
+    async fn flagged_records(&self) -> Result<impl Iterator<Item = (DocumentId, DocumentState)>> {
+        let mut gravest = BTreeMap::new();
+        let mut rows = pin!(self.queries.views.held_at(self.find().equal("flagged", true), self.span.to));
+        while let Some(DocumentThen(state)) = rows.try_next().await? {
+            gravest.insert((rank(&state.findings, state.from), state.document.clone()), state);
+            if gravest.len() > MOST_FINDINGS {
+                gravest.pop_last();
+            }
+        }
+        Ok(gravest.into_iter().map(|((_, document), state)| (document, state)))
+    }
+
+    /// The first documents, by id, that stand for a content and are wanted.
+    async fn documents_of(
+        &self,
+        content: &ContentHash,
+        most: usize,
+        is_wanted: impl Fn(&DocumentState) -> bool,
+    ) -> Result<Vec<DocumentState>> {
+        let mut first = BTreeMap::new();
+        let find = self.find().equal("content", content.as_str());
+        let mut rows = pin!(self.queries.views.held_at(find, self.span.to));
+        while let Some(DocumentThen(state)) = rows.try_next().await? {
+            if is_wanted(&state) {
+                first.insert(state.document.clone(), state);
+            }
+            if first.len() > most {
+                first.pop_last();
+            }
+        }
+        Ok(first.into_values().collect())
+    }
+
+    fn tell_findings(&mut self, flagged: &[Flagged], pictured: &BTreeMap<DocumentId, usize>) {
         for item in flagged {
-            let site = item.state.place.as_ref().and_then(|place| stated(&place.values[1]));
             let Some(gravest) = item.codes.first() else { continue };
+            let site = site(&item.state);
             let age = self.span.to.duration_since(item.since).as_hours() / 24;
             self.attention.push(Attention {
                 title: title(*gravest),
@@ -218,106 +212,139 @@ impl<'a> Lists<'a> {
                 file_name: item.file_name.clone(),
                 site: site.clone(),
                 age_days: u32::try_from(age).unwrap_or(0),
-                link: Some(format!("{}/#/documents/{}", self.queries.settings.base_url, item.state.document)),
+                link: Some(format!("{}/#/documents/{}", self.base_url, item.state.document)),
             });
-            for code in &item.codes {
-                if self.findings.len() >= MOST_FINDINGS {
-                    self.findings_omitted += 1;
-                    continue;
-                }
-                self.findings.push(Finding {
-                    code: code.as_str().to_owned(),
-                    sentence: code.describe().to_owned(),
-                    severity: if code.needs_attention() { Severity::Problem } else { Severity::Notice },
-                    file_name: item.file_name.clone(),
-                    site: site.clone(),
-                    since: item.since,
-                    thumbnail: picture_of.get(item.file_name.as_str()).copied(),
-                });
-            }
+            let room = MOST_FINDINGS.saturating_sub(self.findings.len());
+            self.findings.extend(item.codes.iter().take(room).map(|code| Finding {
+                code: code.as_str().to_owned(),
+                sentence: code.describe().to_owned(),
+                severity: Severity::Problem,
+                file_name: item.file_name.clone(),
+                site: site.clone(),
+                since: item.since,
+                thumbnail: pictured.get(&item.state.document).copied(),
+            }));
         }
     }
 
-    /// Pictures of what is flagged, then of what is new.
-    async fn tell_pictures(&mut self, rows: &[DocumentChange], flagged: &[Flagged]) -> Result<()> {
-        let is_new = |row: &&DocumentChange| matches!(row.kind, ChangeKind::Added | ChangeKind::MovedIn);
-        let new: BTreeSet<_> = rows.iter().filter(is_new).map(|row| row.document.clone()).collect();
-        let mut shown: BTreeSet<_> = BTreeSet::new();
-        for item in flagged {
-            if let Some(content) = &item.state.content {
-                let flags = item.codes.iter().map(|code| title(*code)).collect();
-                let is_new = new.contains(&item.state.document);
-                self.show(&item.state, content, item.file_name.clone(), is_new, flags).await?;
-                shown.insert(item.state.document.clone());
-            }
-        }
-        for document in new.difference(&shown) {
-            if let Some(DocumentThen(state)) = self.document_at_cut(document.as_str()).await?
-                && let Some(content) = state.content.clone()
-            {
-                let file_name = self.file_name(&state.record).await?;
-                self.show(&state, &content, file_name, true, Vec::new()).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The state of a document at the cut, if it is in the trial.
-    async fn document_at_cut(&self, document: &str) -> Result<Option<DocumentThen>> {
-        let cut = stamp_of(self.span.to);
-        let find = Find::all(MOST_ROWS).equal("document", document).range("to", Some(cut.into()), None);
-        let rows: Vec<DocumentThen> = self.queries.views.find(&find).await?;
-        Ok(rows.into_iter().find(|DocumentThen(state)| state.from < cut && state.trial == self.trial.as_str()))
-    }
-
-    async fn show(
+    /// Pictures of what is flagged, then of what is new, until the sheet is full. Answers where each document's picture stands.
+    async fn tell_pictures(
         &mut self,
-        state: &DocumentState,
-        content: &ContentHash,
-        file_name: String,
-        new: bool,
-        flags: Vec<String>,
-    ) -> Result<()> {
-        let find = Find::all(1).equal("content", content.as_str());
-        let result = self.valid(find, |row: &TrialContent| row.from).await?.pop().and_then(|row| row.result);
-        let Some(picture) = result.and_then(|result| result.thumbnail) else { return Ok(()) };
-        if self.thumbnails.len() >= MOST_PICTURES {
-            self.thumbnails_omitted += 1;
-            return Ok(());
+        contents: &BTreeMap<ContentHash, FlaggedContent>,
+        gravest: &[Flagged],
+        flagged: u64,
+        new: &BTreeSet<DocumentId>,
+        texts: &mut Texts<'_>,
+    ) -> Result<BTreeMap<DocumentId, usize>> {
+        let mut pictured = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        for item in gravest {
+            if self.thumbnails.len() >= MOST_PICTURES {
+                break;
+            }
+            let document = &item.state.document;
+            seen.insert(document.clone());
+            let picture = match &item.state.content {
+                None => None,
+                Some(content) => match contents.get(content) {
+                    Some(content) => content.result.thumbnail.clone(),
+                    None => self.picture_of(content).await?,
+                },
+            };
+            if let Some(picture) = picture {
+                pictured.insert(document.clone(), self.thumbnails.len());
+                let flags = item.codes.iter().map(|code| title(*code)).collect();
+                self.show(&picture, &item.state, item.file_name.clone(), new.contains(document), flags);
+            }
         }
+        let flagged_seen = seen.len() as u64;
+        for document in new {
+            if self.thumbnails.len() >= MOST_PICTURES {
+                break;
+            }
+            if seen.insert(document.clone())
+                && let Some(state) = self.document_at_cut(document).await?
+                && let Some(content) = &state.content
+                && let Some(picture) = self.picture_of(content).await?
+            {
+                let file_name = texts.file_name(&state.record).await?;
+                self.show(&picture, &state, file_name, true, Vec::new());
+            }
+        }
+        if self.thumbnails.len() >= MOST_PICTURES {
+            // At most: of the flagged ones beyond the gravest it is not known whether they are new.
+            seen.extend(gravest.iter().map(|item| item.state.document.clone()));
+            self.thumbnails_omitted = flagged.saturating_sub(flagged_seen) + new.difference(&seen).count() as u64;
+        }
+        Ok(pictured)
+    }
+
+    fn show(&mut self, picture: &Picture, state: &DocumentState, file_name: String, new: bool, flags: Vec<String>) {
         self.thumbnails.push(Thumbnail {
             sha256: picture.sha256.to_string(),
             width_px: picture.width_px,
             height_px: picture.height_px,
             file_name,
-            site: state.place.as_ref().and_then(|place| stated(&place.values[1])),
+            site: site(state),
             new,
             flags,
         });
-        Ok(())
     }
 
-    async fn tell_duplicates(&mut self) -> Result<()> {
-        let find = Find::all(MOST_DUPLICATES).equal("duplicated", true);
-        for row in self.valid(find, |row: &TrialContent| row.from).await? {
-            let documents = self.documents_of(&row.content).await?;
+    /// The state of a document at the cut, if it is in the trial. Its rows follow each other, so the first that ends there or
+    /// later is the one.
+    async fn document_at_cut(&self, document: &DocumentId) -> Result<Option<DocumentState>> {
+        let find = Find::all(1).equal("document", document.as_str());
+        let row = pin!(self.queries.views.held_at(find, self.span.to)).try_next().await?;
+        Ok(row.map(|DocumentThen(state)| state).filter(|state| state.trial == self.trial.as_str()))
+    }
+
+    async fn picture_of(&self, content: &ContentHash) -> Result<Option<Picture>> {
+        let find = Find::all(1).equal("trial", self.trial.as_str()).equal("content", content.as_str());
+        let row: Option<TrialContent> = pin!(self.queries.views.held_at(find, self.span.to)).try_next().await?;
+        Ok(row.and_then(|row| row.result).and_then(|result| result.thumbnail))
+    }
+
+    /// The contents that most documents share; of equally many, in the order of their hashes.
+    async fn tell_duplicates(&mut self, texts: &mut Texts<'_>) -> Result<()> {
+        let mut groups = BTreeSet::new();
+        let mut copies = 0_u64;
+        {
+            let mut rows = pin!(self.queries.views.held_at(self.find().equal("duplicated", true), self.span.to));
+            while let Some(TrialContent { content, documents, .. }) = rows.try_next().await? {
+                copies += u64::try_from(documents).unwrap_or(0);
+                groups.insert((Reverse(documents), content));
+                if groups.len() > MOST_GROUPS {
+                    groups.pop_last();
+                }
+            }
+        }
+        for (_, content) in groups {
+            let documents = self.documents_of(&content, MOST_COPIES, |_| true).await?;
             let bytes_each = documents.first().map_or(0, |state| state.size_bytes);
             let mut files = Vec::with_capacity(documents.len());
             for state in &documents {
-                let site = state.place.as_ref().and_then(|place| stated(&place.values[1]));
-                files.push(DuplicateFile { file_name: self.file_name(&state.record).await?, site });
+                files.push(DuplicateFile { file_name: texts.file_name(&state.record).await?, site: site(state) });
             }
             files.sort_by(|a, b| (&a.file_name, &a.site).cmp(&(&b.file_name, &b.site)));
-            if files.len() > 1 {
-                self.duplicates.push(DuplicateGroup { sha256: row.content.to_string(), bytes_each, files });
-            }
+            copies = copies.saturating_sub(files.len() as u64);
+            self.duplicates.push(DuplicateGroup { sha256: content.to_string(), bytes_each, files });
         }
-        self.duplicates.sort_by(|a, b| (b.files.len(), &a.sha256).cmp(&(a.files.len(), &b.sha256)));
+        self.duplicates_omitted = copies;
         Ok(())
     }
 }
 
-fn stated(value: &str) -> Option<String> {
+/// Where findings stand in the order of what needs attention: the gravest first, then what has been so for longest.
+fn rank(codes: &[FindingCode], since: Stamp) -> (Reverse<Option<Gravity>>, Stamp) {
+    (Reverse(codes.iter().map(|code| code.severity()).max()), since)
+}
+
+fn site(state: &DocumentState) -> Option<String> {
+    state.place.as_ref().and_then(|place| stated(&place.values[1]))
+}
+
+pub(super) fn stated(value: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
 }
 
@@ -326,15 +353,4 @@ fn title(code: FindingCode) -> String {
     let words = code.as_str().replace('_', " ");
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-const fn action(kind: ChangeKind) -> Action {
-    match kind {
-        ChangeKind::Found => Action::Found,
-        ChangeKind::Added => Action::Added,
-        ChangeKind::MovedIn => Action::MovedIn,
-        ChangeKind::MovedOut => Action::MovedOut,
-        ChangeKind::Changed => Action::Changed,
-        ChangeKind::Removed => Action::Removed,
-    }
 }

@@ -63,6 +63,8 @@ shown!(
         flagged,
         /// Documents that are images with measures.
         images,
+        /// Documents that are images by their first bytes and could not be read.
+        images_unreadable,
         /// Documents that are tables.
         tables,
         /// Documents that are plain text.

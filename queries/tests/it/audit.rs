@@ -99,7 +99,7 @@ async fn sealed_text_is_opened_as_far_as_it_is_of_the_trial() {
     let acme = world.get("ada", "/api/audit/events?trial=ACME-1").await;
     let lines = acme.lines();
     assert_eq!(lines[0]["opened"], json!({"/title": "Hearts"}));
-    let record = |number: u8, name: &str| json!({"_id": document(number), "Filename": name}).to_string();
+    let record = |number: u16, name: &str| json!({"_id": document(number), "Filename": name}).to_string();
     assert_eq!(lines[3]["opened"], json!({"/after/record": record(1, "first.txt"), "/reason": "because"}));
     // It moved away: what it became is for the other trial's coordinator.
     assert_eq!(lines[4]["opened"], json!({"/before/record": record(1, "first.txt"), "/reason": "because"}));

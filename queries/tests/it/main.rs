@@ -4,6 +4,7 @@
 
 mod audit;
 mod people;
+mod report_content;
 mod reports;
 mod trials;
 mod waiting;

@@ -46,6 +46,7 @@ async fn render(world: &World, id: &Id<Report>) -> ContentHash {
         fonts: "Inter".to_owned(),
         tz_data: "2026b".to_owned(),
         analysis: 1,
+        base_url: "http://127.0.0.1".to_owned(),
         thumbnails: vec![],
         names: vec![],
     };
@@ -112,6 +113,17 @@ async fn reports_are_listed_newest_first_over_all_trials_one_may_see() {
 }
 
 #[tokio::test]
+async fn reports_of_one_second_are_listed_newest_first() {
+    let world = world().await;
+    let whole = schedule(&world, "ACME-1", week(0)).await;
+    world.clock.set(world.clock.now() + SignedDuration::from_millis(250) - SignedDuration::from_mins(1));
+    let fraction = schedule(&world, "ACME-1", week(1)).await;
+    world.fold().await;
+    let listed = world.pages("ada", "/api/reports?trial=ACME-1", 1).await;
+    assert_eq!([&listed[0]["id"], &listed[1]["id"]], [&json!(fraction), &json!(whole)]);
+}
+
+#[tokio::test]
 async fn a_report_is_read_once_it_is_rendered_by_those_who_may_see_it() {
     let world = world().await;
     let id = schedule(&world, "ACME-1", week(0)).await;
@@ -127,7 +139,7 @@ async fn a_report_is_read_once_it_is_rendered_by_those_who_may_see_it() {
         report["manifest"],
         json!({
             "logSha256": "ab".repeat(32), "projection": 1, "template": "2", "renderer": "krilla 0.8", "fonts": "Inter",
-            "tzData": "2026b", "analysis": 1, "thumbnails": [],
+            "tzData": "2026b", "analysis": 1, "baseUrl": "http://127.0.0.1", "thumbnails": [],
         })
     );
     let pdf = world.get("cay", &file).await;

@@ -19,7 +19,7 @@ use domain::document::{self, Content, Document, Snapshot, Token};
 use domain::edition::{Audience, Edition, Language, Paper};
 use domain::findings::FindingCode;
 use domain::id::{Code, ContentHash, DocumentId, Id, TrialId, UserId};
-use domain::measures::{Encoding, Measures, TextMeasures};
+use domain::measures::{Encoding, ImageFormat, ImageMeasures, Measures, PerceptualHash, TextMeasures};
 use domain::membership::{self, Membership};
 use domain::schedule::Schedule;
 use domain::subscription::{self, Subscription};
@@ -27,7 +27,8 @@ use domain::trial::{self, Enclosure, Trial};
 use http::{Keys, Problem, SignIn};
 use jiff::Timestamp;
 use ports::{
-    Cause, Clock, Directory, EventFeed, EventLog, FileStore, Find, Person, Position, Result, Table, ViewStore, Write,
+    Cause, Clock, Directory, EventFeed, EventLog, FileStore, Find, KeyRing, Person, Position, Result, Table, ViewStore,
+    Write,
 };
 use projections::Projector;
 use queries::{Queries, Settings};
@@ -48,7 +49,7 @@ pub fn user(id: &str) -> UserId {
     UserId::parse("user", id).unwrap()
 }
 
-pub fn document(number: u8) -> DocumentId {
+pub fn document(number: u16) -> DocumentId {
     DocumentId::parse("document", &format!("{number:024x}")).unwrap()
 }
 
@@ -60,6 +61,11 @@ pub fn mondays() -> Schedule {
 
 pub fn edition() -> Edition {
     Edition { zone: mondays().zone().clone(), language: Language::En, paper: Paper::A4, audience: Audience::Members }
+}
+
+/// The picture that an analysis would make.
+pub fn picture_of(bytes: &str) -> ContentHash {
+    ContentHash::of(format!("picture of {bytes}").as_bytes())
 }
 
 /// Counts what is read.
@@ -162,6 +168,8 @@ pub struct World {
     pub derived: Arc<dyn FileStore>,
     pub directory: Arc<dyn Directory>,
     pub keys: Keys,
+    pub key_ring: Arc<dyn KeyRing>,
+    pub queries: Queries,
     pub clock: Clock,
     pub sender: Sender,
     views: Arc<Counted>,
@@ -203,10 +211,10 @@ impl World {
             clock.clone(),
             Settings { bucket: "trialbrief".to_owned(), base_url: "http://127.0.0.1".to_owned() },
         );
-        let (router, _) = queries::routes().with_state(queries).split_for_parts();
+        let (router, _) = queries::routes().with_state(queries.clone()).split_for_parts();
         let router = router.layer(Extension(Arc::new(Believing) as Arc<dyn SignIn>));
-        let (keys, sender) = (Keys::new(key_ring), Sender::new(log.clone(), clock.clone()));
-        Self { log, feed, derived, directory, keys, clock, sender, views, router, _files: files }
+        let (keys, sender) = (Keys::new(key_ring.clone()), Sender::new(log.clone(), clock.clone()));
+        Self { log, feed, derived, directory, keys, key_ring, queries, clock, sender, views, router, _files: files }
     }
 
     pub async fn send<A: Aggregate>(&self, id: &Id<A>, by: &str, command: A::Command) -> Receipt {
@@ -241,6 +249,12 @@ impl World {
 
     /// What the relay would tell of a record.
     pub async fn observe(&self, stored: Stored<'_>, first_contact: bool) -> Receipt {
+        let size_bytes = stored.bytes.len() as u64;
+        self.observe_by("ben", stored, size_bytes, first_contact).await
+    }
+
+    /// The same, by anybody, of a record that claims any size.
+    pub async fn observe_by(&self, by: &str, stored: Stored<'_>, size_bytes: u64, first_contact: bool) -> Receipt {
         let record = json!({"_id": stored.id, "Filename": stored.name}).to_string();
         let record = self.keys.seal(&Keys::document(&stored.id), record.as_bytes()).await.unwrap();
         let reason = self.keys.seal(&Keys::document(&stored.id), b"because").await.unwrap();
@@ -254,7 +268,7 @@ impl World {
                 kind: Some(Code::or_other("consent")),
                 status: None,
                 document_date: None,
-                size_bytes: stored.bytes.len() as u64,
+                size_bytes,
                 content: Content::Known(ContentHash::of(stored.bytes.as_bytes())),
                 promised: None,
                 file: stored.bytes.to_owned(),
@@ -266,7 +280,7 @@ impl World {
             first_contact,
             reason: Some(reason),
         };
-        self.send(&Document::id(&stored.id), "ben", command).await
+        self.send(&Document::id(&stored.id), by, command).await
     }
 
     pub async fn remove(&self, id: DocumentId, order: u64) -> Receipt {
@@ -286,11 +300,8 @@ impl World {
     pub async fn analyse(&self, bytes: &str, findings: &[FindingCode]) -> Receipt {
         let content = ContentHash::of(bytes.as_bytes());
         let text = TextMeasures { lines: 1, words: 3, characters: 9, encoding: Encoding::Utf8 };
-        let thumbnail = (!findings.is_empty()).then(|| Thumbnail {
-            sha256: ContentHash::of(b"picture"),
-            width_px: 10,
-            height_px: 10,
-        });
+        let thumbnail =
+            (!findings.is_empty()).then(|| Thumbnail { sha256: picture_of(bytes), width_px: 10, height_px: 10 });
         let command = content::Command::RecordAnalysis {
             content: content.clone(),
             algorithm: content::ANALYSIS_VERSION,
@@ -301,12 +312,43 @@ impl World {
         self.send(&ContentState::id(&content), "analyst", command).await
     }
 
+    /// What an analysis gives that measures an image, or gives up on one.
+    pub async fn analyse_image(&self, bytes: &str, readable: bool) -> Receipt {
+        let content = ContentHash::of(bytes.as_bytes());
+        let algorithm = content::ANALYSIS_VERSION;
+        let id = ContentState::id(&content);
+        let command = if readable {
+            let measures = Measures::Image(ImageMeasures {
+                format: ImageFormat::Jpeg,
+                width_px: 1_000,
+                height_px: 1_000,
+                orientation: 1,
+                luminance_mean_milli: 100_000,
+                contrast_milli: 50_000,
+                clipped_shadows_ppm: 0,
+                clipped_highlights_ppm: 0,
+                sharpness_milli: 500_000,
+                perceptual_hash: PerceptualHash(1),
+            });
+            content::Command::RecordAnalysis { content, algorithm, measures, findings: vec![], thumbnail: None }
+        } else {
+            let (finding, media_type) = (FindingCode::Truncated, Some("image/jpeg".to_owned()));
+            content::Command::RecordUnreadable { content, algorithm, finding, media_type }
+        };
+        self.send(&id, "analyst", command).await
+    }
+
     /// Sets the clock and closes there.
     pub async fn close(&self, instant: &str) -> Receipt {
+        self.close_as(instant, true).await
+    }
+
+    /// The same, where history may have been lost before.
+    pub async fn close_as(&self, instant: &str, complete: bool) -> Receipt {
         let instant = at(instant);
         self.clock.set(instant);
         let log = LogHash { through: None, sha256: "0".repeat(64) };
-        let command = clock::Command::Close { instants: vec![instant], moment: None, complete: true, log };
+        let command = clock::Command::Close { instants: vec![instant], moment: None, complete, log };
         self.send(&ClockDay::id(ClockDay::date_of(instant)), "relay", command).await
     }
 

@@ -92,7 +92,7 @@ fn headline(sheet: &mut Sheet, content: &ReportContent, zone: &TimeZone) {
 
 fn attention(sheet: &mut Sheet, content: &ReportContent, dense: bool) {
     sheet.heading(words::ATTENTION, 2, 40.0);
-    if content.attention.is_empty() {
+    if content.needing_attention() == 0 {
         sheet.paragraph(words::NO_ATTENTION, CELL);
         return;
     }
@@ -112,7 +112,7 @@ fn attention(sheet: &mut Sheet, content: &ReportContent, dense: bool) {
         ]);
     }
     table.end();
-    let more = content.attention.len().saturating_sub(ATTENTION_SHOWN) as u64;
+    let more = content.needing_attention().saturating_sub(content.attention.len().min(ATTENTION_SHOWN) as u64);
     if more > 0 {
         sheet.skip(2.0);
         sheet.paragraph(&words::more_attention(more), CELL_GREY);

@@ -87,7 +87,7 @@ pub(crate) fn contact_sheet(sheet: &mut Sheet, content: &ReportContent, pictures
             }
             sheet.y = top + frame + 4.0 + 3.0 * CELL.lead + 10.0;
         }
-        omitted(sheet, words::omitted(content.thumbnails_omitted, "more picture is", "more pictures are"));
+        omitted(sheet, words::pictures_omitted(content.thumbnails_omitted));
     });
 }
 

@@ -128,6 +128,7 @@ pub(crate) fn duplicates(sheet: &mut Sheet, content: &ReportContent) {
             }
         }
         table.end();
+        omitted(sheet, words::omitted(content.duplicates_omitted, "more file is", "more files are"));
     });
 }
 

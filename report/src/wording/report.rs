@@ -117,7 +117,7 @@ pub fn headline(content: &ReportContent) -> String {
             verb => format!("{} {verb}", documents(*n)),
         },
     );
-    let attention = match content.attention.len() as u64 {
+    let attention = match content.needing_attention() {
         0 => "nothing needs attention".to_owned(),
         1 => "1 needs attention".to_owned(),
         n => format!("{} need attention", count(n)),
@@ -365,6 +365,12 @@ pub fn times_in(zone: &str) -> String {
 /// `12 more changes are counted but not listed.`
 pub fn omitted(n: u64, one: &str, many: &str) -> Option<String> {
     (n > 0).then(|| format!("{} counted but not listed.", plural(n, one, many)))
+}
+
+/// What the contact sheet had no room for.
+pub fn pictures_omitted(n: u64) -> Option<String> {
+    (n > 0)
+        .then(|| format!("The sheet is full: up to {} more new or flagged, with or without a picture.", documents(n)))
 }
 
 /// Alternative text of a thumbnail.
