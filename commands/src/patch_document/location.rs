@@ -11,7 +11,7 @@ use http::document::{file_location, is_leaving, object_key, trial_of};
 use ports::{Cause, FileEntry, FileKey, Record, RecordFilter};
 use serde_json::Value;
 
-use crate::store_document::{LONGEST_UPLOAD, sign};
+use crate::store_document::{LONGEST_UPLOAD, mark};
 use crate::{Commands, LastChange};
 
 /// How many records of one object are looked at.
@@ -60,7 +60,7 @@ impl Commands {
             return Err(Problem::invalid("FileLocation", format!("There is no file at {location}.")));
         }
         if sharing.iter().any(is_leaving) {
-            return Err(file_removed("nothing was changed"));
+            return Err(file_removed());
         }
         // The hash was of the other file. One that we computed for this file is true of it.
         let hash = |other: &Record| LastChange::of(other).and_then(|_| other.text("SHA256").map(Value::from));
@@ -77,7 +77,7 @@ impl Commands {
     }
 
     /// Looks again after the write: where the file's other record began to leave meanwhile, its deletion may not have seen
-    /// this record, and the change is taken back, by a change of its own: what was written is seen.
+    /// this record, and the change is taken back: by the same person, though callers see no difference afterwards.
     ///
     /// # Errors
     /// 409 where it was taken back.
@@ -100,15 +100,12 @@ impl Commands {
         let command = derive("take-back", &[&cause.command.to_string()]);
         let taking_back = Cause { command, request: None, ..cause.clone() };
         let mut reverted = before.clone();
-        if let Some(version) = patched.0.get("Version") {
-            reverted.0.insert("Version".to_owned(), version.clone());
-        }
-        sign(&mut reverted, &taking_back, Some(TAKEN_BACK.to_owned()), self.clock.now());
+        mark(&mut reverted, &taking_back, Some(TAKEN_BACK.to_owned()), self.clock.now(), false);
         self.documents.replace(&patched, &reverted).await?;
-        Err(file_removed("the change was taken back"))
+        Err(file_removed())
     }
 }
 
-fn file_removed(so: &str) -> Problem {
-    Problem::conflict("file-removed", format!("The file at `FileLocation` is being removed, so {so}."))
+fn file_removed() -> Problem {
+    Problem::conflict("file-removed", "The file at `FileLocation` is being removed, so nothing was changed.")
 }

@@ -133,14 +133,11 @@ async fn a_change_that_is_taken_back_is_told_as_a_change_of_the_one_who_asked() 
     let patch = json!({"FileLocation": other["FileLocation"]});
     let key = [("idempotency-key", "k")];
     world.patch("carl", id(&record), &key, &patch).await.refused(409, "");
-    let Value::Object(mut after) = serde_json::to_value(world.record(id(&record)).await.unwrap()).unwrap() else {
-        panic!("a record is an object")
-    };
-    let last = after.remove("LastChange").unwrap();
+    let path = format!("/api/documents/{}", id(&record));
+    assert_eq!(world.get("carl", &path).await.json(), record);
+    let last = &world.record(id(&record)).await.unwrap().0["LastChange"];
     assert_eq!(last["Actor"], "carl");
     assert!(last["Reason"].as_str().unwrap().contains("taken back"), "{last}");
-    assert_eq!((&after["Version"], &after["UpdatedBy"]), (&json!(3), &json!("carl")));
-    assert_eq!((&after["FileLocation"], &after["SHA256"]), (&record["FileLocation"], &record["SHA256"]));
     // It was not carried out, so the same request is tried again.
     world.files.vanishing.store(false, Ordering::SeqCst);
     let patched = world.patch("carl", id(&record), &key, &patch).await.ok(200).json();
