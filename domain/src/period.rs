@@ -4,10 +4,11 @@
 //! have the same figures. Successive dues of one schedule have periods without gap or overlap; after a reschedule the
 //! first period starts where the last listed one ended ([`Period::since`]), whatever the cadences and zones.
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Zone};
 
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,16 @@ impl Period {
     /// The first instant after it; the cut of a report.
     pub fn to(&self) -> Timestamp {
         self.to
+    }
+
+    /// The local day of its first instant.
+    pub fn first_day(&self, zone: &Zone) -> Date {
+        zone.day_begun_by(self.from)
+    }
+
+    /// The local day of its last instant, inclusive.
+    pub fn last_day(&self, zone: &Zone) -> Date {
+        zone.day_begun_by(self.to - SignedDuration::from_nanos(1))
     }
 }
 

@@ -1,35 +1,30 @@
 //! Periods leave no gap and no overlap, in all zones and across every change of schedule.
 
 use jiff::SignedDuration;
-use jiff::civil::{Date, date};
+use jiff::civil::date;
 use proptest::prelude::*;
 use serde_json::json;
 use strum::VariantArray;
 
 use super::*;
 use crate::schedule::tests::{any_instant, any_schedule, at, distinct_zones, schedule, transitions, weekly, zone};
-use crate::schedule::{QuarterTime, Weekday, Zone};
+use crate::schedule::{QuarterTime, Weekday};
 
 fn period(from: &str, to: &str) -> Period {
     Period::new(at(from), at(to)).unwrap()
 }
 
-/// The local days of its first and of its last instant.
-fn ends(period: &Period, zone: &Zone) -> (Date, Date) {
-    (zone.day_begun_by(period.from()), zone.day_begun_by(period.to() - SignedDuration::from_nanos(1)))
-}
-
 /// How many local days it has; a date that the zone skipped does not count.
 fn days(period: &Period, zone: &Zone) -> usize {
-    let (first, last) = ends(period, zone);
+    let (first, last) = (period.first_day(zone), period.last_day(zone));
     let dates = std::iter::successors(Some(first), |date| date.tomorrow().ok()).take_while(|date| *date <= last);
     dates.filter(|date| zone.has_day(*date)).count()
 }
 
 /// Whether it begins and ends with local days.
 fn is_whole_days(period: &Period, zone: &Zone) -> bool {
-    let (first, last) = ends(period, zone);
-    zone.start_of_day(first) == period.from() && zone.start_of_day(last.tomorrow().unwrap()) == period.to()
+    let next = period.last_day(zone).tomorrow().unwrap();
+    zone.start_of_day(period.first_day(zone)) == period.from() && zone.start_of_day(next) == period.to()
 }
 
 #[test]
@@ -42,7 +37,7 @@ fn a_weekly_period_is_seven_local_days_up_to_the_midnight_of_the_due_day() {
         assert_eq!(Period::regular(&monday, at(due)), Some(week), "{time}");
     }
     let berlin = zone("Europe/Berlin");
-    assert_eq!(ends(&week, &berlin), (date(2026, 10, 19), date(2026, 10, 25)));
+    assert_eq!((week.first_day(&berlin), week.last_day(&berlin)), (date(2026, 10, 19), date(2026, 10, 25)));
     assert_eq!((days(&week, &berlin), is_whole_days(&week, &berlin)), (7, true));
     assert!(!is_whole_days(&week, &zone("America/New_York")), "those dates would not say what it covers");
 }
@@ -64,7 +59,7 @@ fn a_due_that_moved_past_midnight_still_closes_its_own_day() {
     let nuuk = weekly(Weekday::Saturday, "23:30", "America/Nuuk");
     let moved = nuuk.next_after(at("2026-03-26T12:00Z"));
     let week = Period::regular(&nuuk, moved).unwrap();
-    assert_eq!((ends(&week, nuuk.zone()).1, days(&week, nuuk.zone())), (date(2026, 3, 27), 7));
+    assert_eq!((week.last_day(nuuk.zone()), days(&week, nuuk.zone())), (date(2026, 3, 27), 7));
 }
 
 #[test]
