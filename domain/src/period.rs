@@ -75,11 +75,6 @@ impl Period {
         self.to
     }
 
-    /// Whether it holds `instant`.
-    pub fn contains(&self, instant: Timestamp) -> bool {
-        self.from <= instant && instant < self.to
-    }
-
     /// The local day of its first instant.
     pub fn first_day(&self, zone: &Zone) -> Date {
         zone.day_begun_by(self.from)
@@ -88,20 +83,6 @@ impl Period {
     /// The local day of its last instant, inclusive.
     pub fn last_day(&self, zone: &Zone) -> Date {
         zone.day_begun_by(self.to - SignedDuration::from_nanos(1))
-    }
-
-    /// How many local calendar days it touches, at least 1; a date that the zone skipped does not count.
-    pub fn days(&self, zone: &Zone) -> usize {
-        let (first, last) = (self.first_day(zone), self.last_day(zone));
-        let dates = std::iter::successors(Some(first), |date| date.tomorrow().ok()).take_while(|date| *date <= last);
-        dates.filter(|date| zone.has_day(*date)).count().max(1)
-    }
-
-    /// Whether it begins and ends with local days, so that dates without times say exactly what it covers. A period so
-    /// far does not, nor does the first one after a change of zone.
-    pub fn is_whole_days(&self, zone: &Zone) -> bool {
-        let begins = zone.start_of_day(self.first_day(zone)) == self.from;
-        begins && self.last_day(zone).tomorrow().is_ok_and(|next| zone.start_of_day(next) == self.to)
     }
 }
 

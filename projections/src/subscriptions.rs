@@ -28,8 +28,6 @@ pub struct SubscriptionNow {
     pub covered_to: Option<Timestamp>,
     /// Since when it is served in its slot; none while it is not.
     pub served_from: Option<Stamp>,
-    /// When the term began.
-    pub started_at: Timestamp,
 }
 
 impl Row for SubscriptionNow {
@@ -156,7 +154,6 @@ async fn fold_subscription(event: &SubscriptionEvent, recorded: &Recorded, draft
             },
             covered_to: None,
             served_from: None,
-            started_at: recorded.metadata.recorded_at,
         },
         (_, None) => return Ok(()),
         (SubscriptionEvent::SubscriptionRescheduled { schedule, edition, .. }, Some(mut now)) => {
