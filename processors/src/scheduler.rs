@@ -42,6 +42,9 @@ pub struct Scheduler {
     aside: BTreeMap<String, Option<Stamp>>,
 }
 
+/// A due, the slot that is served at it, and the missed ones that are joined into it.
+type Due<'r> = (Timestamp, &'r SlotNow, Vec<Timestamp>);
+
 /// Those who are served at a due, by the start of their period.
 type Recipients = BTreeMap<Timestamp, (Period, Vec<Id<Subscription>>)>;
 
@@ -106,11 +109,18 @@ impl Scheduler {
             let slots: Vec<SlotNow> = self.views.find(&find).await?;
             let Some(last) = slots.last() else { return Ok(false) };
             after = Some((last.due.into(), last.key.clone()));
+            let is_aside = |row: &SlotNow| self.aside.get(&row.key) == Some(&row.due);
+            let mut due: Vec<Due<'_>> = slots
+                .iter()
+                .filter(|row| !is_aside(row))
+                .filter_map(|row| due_now(row, closed, genesis).map(|(due, joined)| (due, row, joined)))
+                .collect();
+            // The oldest first, so that who moved gets what was due in the one slot and then what was due in the other.
+            due.sort_by_key(|(due, ..)| *due);
             let mut opened = None;
-            for row in &slots {
-                let Some((due, joined)) = due_now(row, closed, genesis) else { continue };
-                if opened.is_some_and(|opened| opened != due) || self.aside.get(&row.key) == Some(&row.due) {
-                    continue;
+            for (due, row, joined) in due {
+                if opened.is_some_and(|opened| opened != due) {
+                    break;
                 }
                 match self.occur(&row.slot, due, joined, genesis).await {
                     Ok(true) => opened = Some(due),

@@ -3,10 +3,12 @@
 
 mod access;
 mod bad_input;
+mod lag;
 mod monday;
 mod operations;
 mod real_files;
 mod send_now;
 mod sending;
 mod subscriptions;
+mod workers;
 mod world;
