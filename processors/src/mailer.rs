@@ -279,9 +279,7 @@ impl Mailer {
     ) -> Command {
         let now = self.clock.now();
         match sent {
-            Ok(Accepted { reply, queue_id }) => {
-                Command::RecordSent { attempt, reply: seal.seal(&reply), queue_id }
-            }
+            Ok(Accepted { reply, queue_id }) => Command::RecordSent { attempt, reply: seal.seal(&reply), queue_id },
             Err(NotSent::Later(words)) => match next_attempt(id.as_str(), attempt, now) {
                 Some(retry_at) => Command::RecordDeferred { attempt, reply: seal.seal(&words), retry_at },
                 None => Command::RecordFailed { attempt, reply: seal.seal(&words) },

@@ -143,7 +143,8 @@ pub struct DeliveryNow {
 }
 
 impl Row for DeliveryNow {
-    const TABLE: Table = Table { name: "deliveries", indexes: &[&["report", "due"], &["report", "id"], &["status", "due"]] };
+    const TABLE: Table =
+        Table { name: "deliveries", indexes: &[&["report", "due"], &["report", "id"], &["status", "due"]] };
     crate::projection::row_as_json!();
 
     fn key(&self) -> String {

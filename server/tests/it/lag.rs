@@ -46,10 +46,10 @@ async fn after_days_down_no_due_is_served_twice_though_the_view_lags_what_was_se
     world.open_trial(TRIAL).await;
     world.subscribe("chi", TRIAL, mondays()).await;
     world.settle().await;
-    let now = parse("2026-11-30T09:00[Europe/Berlin]");
+    let now = parse("2026-12-08T09:00[Europe/Berlin]");
     world.ports.clock.set(now);
     while worker(&mut world, "change_relay").step(now).await.unwrap() == Step::Worked {}
-    // Two weeks of closings are folded in several saves, and the scheduler looks between them.
+    // Three weeks of closings are folded in several saves, and the scheduler looks between them: what it appends stands behind all.
     loop {
         let folded = worker(&mut world, "subscriptions").step(now).await.unwrap();
         let scheduled = worker(&mut world, "scheduler").step(now).await.unwrap();
@@ -63,7 +63,7 @@ async fn after_days_down_no_due_is_served_twice_though_the_view_lags_what_was_se
         let midnight = |day: &str| parse(&format!("{day}T00:00[Europe/Berlin]")).to_string();
         json!([midnight(from), midnight(to), false, sent])
     };
-    assert_eq!(told(&world).await, [week("2026-11-16", "2026-11-23"), week("2026-11-23", "2026-11-30")]);
+    assert_eq!(told(&world).await, [week("2026-11-16", "2026-11-23"), week("2026-11-23", "2026-12-07")]);
 }
 
 /// From where to where each person was told of the trial without a gap and without anything twice, and the reports "so far".
@@ -148,6 +148,20 @@ async fn a_worker_with_nothing_to_do_rests() {
     }
 }
 
+#[tokio::test]
+async fn every_view_that_a_report_is_read_from_wakes_who_offers_the_work_that_waited_for_it() {
+    let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
+    for view in ["closings", "trials", "document_changes"] {
+        world.settle().await;
+        assert!(futures::poll!(worker(&mut world, "dispatcher").wake()).is_pending());
+        world.open_trial(&format!("T-{}", view.len())).await;
+        let now = world.ports.clock.now();
+        assert_eq!(worker(&mut world, view).step(now).await.unwrap(), Step::Worked);
+        assert!(futures::poll!(worker(&mut world, "dispatcher").wake()).is_ready(), "{view}");
+    }
+    world.settle().await;
+}
+
 /// Views in which somebody leaves while the scheduler reads who is served.
 struct SomebodyLeaves {
     views: Arc<dyn ViewStore>,
@@ -208,18 +222,20 @@ async fn who_leaves_while_recipients_are_read_is_served_what_was_due_before() {
     let rows: Vec<Served> = (0..5_000).map(served).collect();
     put(&*world.ports.views, &rows).await;
     let leaver = Served { to: stamp_of(due) + 1, ..rows[4_999].clone() };
-    let views = Arc::new(SomebodyLeaves { views: Arc::clone(&world.ports.views), leaver, left: AtomicBool::new(false) });
+    let views =
+        Arc::new(SomebodyLeaves { views: Arc::clone(&world.ports.views), leaver, left: AtomicBool::new(false) });
     let sender = Sender::new(Arc::clone(&world.ports.log), world.ports.clock.clone());
     let access = Access::new(Arc::clone(&world.ports.log));
     let mut scheduler = Scheduler::new(sender, access, Views::new(views), Arc::clone(&world.ports.feed));
     assert_eq!(scheduler.step(due).await.unwrap(), Step::Worked);
 
     let log = world.log().await;
-    let listed = log.iter().filter(|stored| stored.event.kind == "RecipientsListed").flat_map(|stored| {
-        match decode::<Event>(&stored.event.kind, stored.event.version, &stored.event.data).unwrap() {
-            Event::RecipientsListed { subscriptions, .. } => subscriptions,
-            Event::OccurrenceOpened { .. } | Event::OccurrenceClosed { .. } => Vec::new(),
-        }
-    });
+    let listed =
+        log.iter().filter(|stored| stored.event.kind == "RecipientsListed").flat_map(|stored| {
+            match decode::<Event>(&stored.event.kind, stored.event.version, &stored.event.data).unwrap() {
+                Event::RecipientsListed { subscriptions, .. } => subscriptions,
+                Event::OccurrenceOpened { .. } | Event::OccurrenceClosed { .. } => Vec::new(),
+            }
+        });
     assert_eq!(listed.count(), 5_001);
 }

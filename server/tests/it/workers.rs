@@ -35,7 +35,8 @@ async fn a_trial_whose_figures_cannot_be_read_holds_up_no_other_and_is_given_up_
     }
     world.until("2026-11-23T07:59[Europe/Berlin]").await;
     let series = Series::whole(TrialId::parse("trial", BAD).unwrap()).key();
-    let mut broken = FiguresThen { series, stamp: stamp_of(parse("2026-11-22T12:00Z[UTC]")), figures: Default::default() };
+    let mut broken =
+        FiguresThen { series, stamp: stamp_of(parse("2026-11-22T12:00Z[UTC]")), figures: Default::default() };
     broken.figures.documents.present = -1;
     let write = Write::Put { table: FiguresThen::TABLE, key: broken.key(), row: broken.to_json().unwrap().into() };
     let at = world.ports.views.position("document_changes").await.unwrap();
@@ -134,7 +135,8 @@ async fn delivery(sender: &Sender, n: u32, now: Timestamp, retry_at: Option<Time
     let request = delivery::Command::Request { subscription: subscription.clone(), occasion, wanted: wanted.clone() };
     sender.send(&id, &cause("request"), request).await.unwrap();
     sender.send(&report, &cause("schedule"), report::Command::Schedule(wanted)).await.unwrap();
-    let rendered = report::Command::CompleteRendering { sha256: ContentHash::of(b""), size_bytes: 9, pages: 1, manifest };
+    let rendered =
+        report::Command::CompleteRendering { sha256: ContentHash::of(b""), size_bytes: 9, pages: 1, manifest };
     sender.send(&report, &cause("render"), rendered).await.unwrap();
     if let Some(retry_at) = retry_at {
         let (worker, address) = ("m".to_owned(), "ab".repeat(16));
