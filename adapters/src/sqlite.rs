@@ -264,19 +264,21 @@ fn commit_together(connection: &Connection, path: &Path, waiting: &mut VecDeque<
         return;
     }
     let mut answers = Vec::with_capacity(waiting.len());
-    let mut erases = false;
     while let Some(job) = waiting.pop_front() {
-        erases |= job.erases;
-        answers.push((job.work)(Ok(connection)));
+        answers.push(((job.work)(Ok(connection)), job.erases));
         if connection.is_autocommit() {
             break;
         }
     }
-    let mut committed = commit(connection, path);
-    if erases && committed.is_ok() {
-        committed = empty_write_ahead_log(connection, path);
+    let committed = commit(connection, path);
+    // Only who erases waits for the log to be emptied, and fails where it cannot be: the others' writes stand.
+    let erased = match &committed {
+        Ok(()) if answers.iter().any(|(_, erases)| *erases) => empty_write_ahead_log(connection, path),
+        other => other.clone(),
+    };
+    for (answer, erases) in answers {
+        answer(if erases { erased.clone() } else { committed.clone() });
     }
-    answers.into_iter().for_each(|answer| answer(committed.clone()));
 }
 
 fn commit(connection: &Connection, path: &Path) -> Result<()> {

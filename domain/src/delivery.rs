@@ -58,6 +58,8 @@ pub enum Withheld {
 pub enum Skipped {
     /// The report was abandoned.
     ReportAbandoned,
+    /// What it is made of could not be read for a day.
+    Unreadable,
 }
 
 /// What one may ask.

@@ -39,8 +39,16 @@ impl Keys {
         format!("trial/{trial}")
     }
 
-    async fn key(&self, owner: &str) -> Result<Key> {
-        let key = self.0.key(owner).await?;
+    /// The owner's key, made and durable at first use; none where it was destroyed.
+    ///
+    /// # Errors
+    /// The key ring's.
+    pub async fn key(&self, owner: &str) -> Result<Option<Key>> {
+        self.0.key(owner).await
+    }
+
+    async fn usable(&self, owner: &str) -> Result<Key> {
+        let key = self.key(owner).await?;
         key.ok_or_else(|| Error::Rejected(format!("the key of {owner} was destroyed; nothing can be sealed under it")))
     }
 
@@ -49,7 +57,7 @@ impl Keys {
     /// # Errors
     /// The key ring's.
     pub async fn service(&self) -> Result<Key> {
-        self.key(SERVICE).await
+        self.usable(SERVICE).await
     }
 
     /// Seals a text under its owner's key, which is durable before this returns.
@@ -57,20 +65,21 @@ impl Keys {
     /// # Errors
     /// The key ring's; `Rejected` where the key was destroyed.
     pub async fn seal(&self, owner: &str, text: &[u8]) -> Result<Sealed> {
-        Ok(Sealed::seal(owner, &self.key(owner).await?.0, text))
+        Ok(Sealed::seal(owner, &self.usable(owner).await?.0, text))
     }
 
-    /// Opens a text; none where its key was destroyed.
+    /// Opens a text; none where its key was destroyed, or is not in this ring. It makes no key: one made for a text that an older
+    /// ring cannot open would stand in the way of the right one.
     ///
     /// # Errors
     /// The key ring's; `Corrupt` where the text was altered.
     pub async fn open(&self, sealed: &Sealed) -> Result<Option<String>> {
-        let Some(key) = self.0.key(&sealed.owner).await? else { return Ok(None) };
+        let Some(key) = self.0.existing(&sealed.owner).await? else { return Ok(None) };
         let text = sealed.open(&key.0).map_err(|e| Error::Corrupt(format!("{}: {e}", sealed.owner)))?;
         Ok(Some(String::from_utf8_lossy(&text).into_owned()))
     }
 
-    /// Opens a sealed record; an empty one where its key was destroyed.
+    /// Opens a sealed record; an empty one where its key was destroyed, or is not in this ring.
     ///
     /// # Errors
     /// The key ring's; `Corrupt` where it was altered.
@@ -84,7 +93,7 @@ impl Keys {
     /// # Errors
     /// The key ring's; `Rejected` where the key was destroyed.
     pub async fn fingerprint(&self, owner: &str, value: &[u8]) -> Result<String> {
-        Ok(fingerprint(&self.key(owner).await?.0, value))
+        Ok(fingerprint(&self.usable(owner).await?.0, value))
     }
 
     /// The name under which an address is known in events.

@@ -19,6 +19,8 @@ impl std::fmt::Debug for Key {
 pub trait KeyRing: Send + Sync {
     /// The owner's key, made and durable at first use; `None` once destroyed, for ever.
     async fn key(&self, owner: &str) -> Result<Option<Key>>;
+    /// The owner's key as it is: `None` where none was made yet or it was destroyed. Makes none.
+    async fn existing(&self, owner: &str) -> Result<Option<Key>>;
     /// Forgets the key and never makes another for this owner.
     async fn destroy(&self, owner: &str) -> Result<()>;
 }

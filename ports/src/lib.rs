@@ -28,7 +28,7 @@ pub use key_ring::{Key, KeyRing};
 pub use mailer::{Accepted, Mail, Mailer, NotSent};
 pub use view_store::{Find, FindRange, Order, Table, ViewStore, Write};
 pub use work_queue::{Taken, Work, WorkKind, WorkQueue};
-pub use worker::{Step, Worker, settle};
+pub use worker::{Step, Worker, settle, settle_in_any_order};
 
 /// Why a port did not do what it was asked: the four kinds a retry may look at. The text is for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -48,7 +48,7 @@ pub struct Taken {
     pub receipt: u64,
 }
 
-/// No delays and no promises: offered work may be lost or come twice.
+/// No delays and no promises: offered work may be lost or come twice. What was taken and not finished comes back after a while.
 #[async_trait]
 pub trait WorkQueue: Send + Sync {
     /// Offers work; offering what is already waiting or taken changes nothing.
@@ -57,8 +57,6 @@ pub trait WorkQueue: Send + Sync {
     async fn take(&self, kind: WorkKind) -> Result<Option<Taken>>;
     /// Resolves when work of the kind may be waiting.
     async fn offered(&self, kind: WorkKind);
-    /// Keeps taken work from being given to somebody else.
-    async fn extend(&self, taken: &Taken) -> Result<()>;
     /// Done, whatever came of it.
     async fn finish(&self, taken: Taken) -> Result<()>;
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::select_all;
 use jiff::Timestamp;
 use ports::{Find, Position, Result, Step, Work, WorkKind, WorkQueue, Worker};
 use projections::{Analysis, DeliveryNow, ReportNow, Views, stamp_of};
@@ -10,21 +11,21 @@ use projections::{Analysis, DeliveryNow, ReportNow, Views, stamp_of};
 /// At most so much work of one kind is offered at once; more follows when some of it is done.
 const OFFERED: usize = 512;
 
-/// The views whose moves may open work.
-const WATCHED: [&str; 3] = ["analyses", "reports", "document_changes"];
+/// The views whose moves may open work, or let work go on that waited for one of them: those that a report is read from.
+const WATCHED: [&str; 5] = ["analyses", "reports", "document_changes", "closings", "trials"];
 
 /// The dispatcher.
 pub struct Dispatcher {
     views: Views,
     queue: Arc<dyn WorkQueue>,
-    seen: [Option<Position>; 3],
+    seen: [Option<Position>; WATCHED.len()],
 }
 
 impl Dispatcher {
     /// A dispatcher from these views to this queue.
     #[must_use]
     pub fn new(views: Views, queue: Arc<dyn WorkQueue>) -> Self {
-        Self { views, queue, seen: [None; 3] }
+        Self { views, queue, seen: [None; WATCHED.len()] }
     }
 
     async fn offer(&self, kind: WorkKind, id: &str) -> Result<()> {
@@ -51,23 +52,32 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Deliveries of reports that are ready; answers when the next one is due.
-    async fn offer_deliveries(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+    /// Deliveries that nobody has attempted, of reports that are ready: of each so many that all come to their turn.
+    async fn offer_first_attempts(&self, now: Timestamp) -> Result<()> {
         let below = stamp_of(now) + 1;
-        let mut next: Option<Timestamp> = None;
         let sending: Vec<ReportNow> =
             self.views.find(&Find::all(OFFERED).equal("sending", true).range("id", None, None)).await?;
-        let mut room = OFFERED;
+        let share = OFFERED.checked_div(sending.len()).unwrap_or(OFFERED);
         for report in sending {
-            let limit = room.max(1);
-            let of_report = || Find::all(limit).equal("report", report.id.as_str());
-            let due: Vec<DeliveryNow> = self.views.find(&of_report().range("due", None, Some(below.into()))).await?;
-            for delivery in due.iter().take(room) {
+            let find = Find::all(share).equal("report", report.id.as_str()).range("due", None, Some(below.into()));
+            for delivery in self.views.find::<DeliveryNow>(&find).await? {
                 self.offer(WorkKind::Deliver, delivery.id.as_str()).await?;
             }
-            room = room.saturating_sub(due.len());
-            let later: Option<DeliveryNow> =
-                self.views.first(of_report().range("due", Some(below.into()), None)).await?;
+        }
+        Ok(())
+    }
+
+    /// Deliveries to be tried again, and those whose attempt was never answered; answers when the next one is due.
+    async fn offer_further_attempts(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+        let below = stamp_of(now) + 1;
+        let mut next: Option<Timestamp> = None;
+        for status in ["deferred", "attempted"] {
+            let find = Find::all(OFFERED).equal("status", status);
+            let due: Vec<DeliveryNow> = self.views.find(&find.clone().range("due", None, Some(below.into()))).await?;
+            for delivery in due {
+                self.offer(WorkKind::Deliver, delivery.id.as_str()).await?;
+            }
+            let later: Option<DeliveryNow> = self.views.first(find.range("due", Some(below.into()), None)).await?;
             let later = later.and_then(|delivery| Timestamp::from_microsecond(delivery.due?).ok());
             next = next.into_iter().chain(later).min();
         }
@@ -87,16 +97,13 @@ impl Worker for Dispatcher {
         }
         self.offer_analyses().await?;
         self.offer_renderings(now).await?;
-        let until = self.offer_deliveries(now).await?;
+        self.offer_first_attempts(now).await?;
+        let until = self.offer_further_attempts(now).await?;
         Ok(Step::Idle { until })
     }
 
     async fn wake(&mut self) {
-        let [analyses, reports, changes] = self.seen;
-        tokio::select! {
-            () = self.views.moved(WATCHED[0], analyses) => {}
-            () = self.views.moved(WATCHED[1], reports) => {}
-            () = self.views.moved(WATCHED[2], changes) => {}
-        }
+        let moves = WATCHED.iter().zip(self.seen).map(|(view, seen)| Box::pin(self.views.moved(view, seen)));
+        select_all(moves).await;
     }
 }

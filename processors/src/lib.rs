@@ -14,6 +14,7 @@ mod scheduler;
 pub mod sweeper;
 
 use domain::aggregate::Refusal;
+use jiff::{SignedDuration, Timestamp};
 use ports::{Cause, Error};
 use uuid::Uuid;
 
@@ -23,6 +24,40 @@ pub use dispatcher::Dispatcher;
 pub use mailer::{Mailer, MailerSettings};
 pub use renderer::Renderer;
 pub use scheduler::Scheduler;
+
+/// How long work that fails in the same way each time stays open, so that what it reads can be mended, before it is given up.
+const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a look at a piece of work came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    /// Something was recorded.
+    Recorded,
+    /// There was nothing to do, or somebody else did it.
+    Nothing,
+    /// A view has not come far enough.
+    Behind,
+}
+
+impl Done {
+    const fn recorded(recorded: bool) -> Self {
+        if recorded { Self::Recorded } else { Self::Nothing }
+    }
+}
+
+/// Whether it would fail again in the same way: what is read or asked is at fault, not the moment. Such a failure is about one
+/// piece of work and must not stop the others.
+const fn is_lasting(error: &Error) -> bool {
+    match error {
+        Error::Rejected(_) | Error::Corrupt(_) => true,
+        Error::Conflict(_) | Error::Unavailable(_) => false,
+    }
+}
+
+/// Whether work that was to be done at an instant has failed for long enough.
+fn is_given_up(since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(since) >= GIVEN_UP_AFTER
+}
 
 /// The cause of what a worker does by itself.
 fn caused_by(actor: &str, command: Uuid) -> Cause {

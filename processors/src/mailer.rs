@@ -13,12 +13,13 @@ use domain::access::Action;
 use domain::delivery::{Command, Delivery, Skipped, Withheld};
 use domain::id::Id;
 use domain::report::Report;
+use domain::sealed::Sealed;
 use domain::subscription::{Known, Status};
 use futures::future::join_all;
 use http::Keys;
 use jiff::{SignedDuration, Timestamp};
 use ports::{
-    Accepted, Clock, Directory, Error, FileStore, Mail, NotSent, Result, Step, Taken, WorkKind, WorkQueue, Worker,
+    Accepted, Clock, Directory, Error, FileStore, Key, Mail, NotSent, Result, Step, Taken, WorkKind, WorkQueue, Worker,
 };
 use projections::DeliveryNow;
 use queries::Queries;
@@ -26,7 +27,7 @@ use report::mail::{Letter, Mailbox};
 use uuid::Uuid;
 
 use crate::backoff::next_attempt;
-use crate::{caused_by, into_port_error};
+use crate::{Done, caused_by, into_port_error, is_given_up, is_lasting};
 use letter::{Letters, Shared};
 
 /// What is configured about mail.
@@ -60,6 +61,41 @@ pub struct Mailer {
     worker: String,
 }
 
+/// How far a delivery is before its claim.
+enum Ready {
+    /// It can be sent.
+    Send(Box<Addressed>),
+    /// It has come to this without being sent.
+    Outcome(Command),
+    /// A view has not come far enough.
+    Behind,
+}
+
+/// A mail, and all that its claim and its outcome need.
+struct Addressed {
+    mail: Mail,
+    /// The address as events name it.
+    address: String,
+    seal: Seal,
+}
+
+/// Seals the server's words, which may name the address, under the person's key.
+struct Seal {
+    owner: String,
+    /// None where it was destroyed.
+    key: Option<Key>,
+}
+
+impl Seal {
+    /// The words; nothing but whose they were where the key was destroyed: the outcome counts without them.
+    fn seal(&self, words: &str) -> Sealed {
+        match &self.key {
+            Some(key) => Sealed::seal(self.owner.as_str(), &key.0, words.as_bytes()),
+            None => Sealed { owner: self.owner.clone(), text: String::new() },
+        }
+    }
+}
+
 /// To whom a delivery may be sent now.
 struct Recipient {
     known: Known,
@@ -89,15 +125,19 @@ impl Mailer {
     /// True where something was recorded.
     async fn work(&self, taken: Taken, now: Timestamp) -> Result<bool> {
         let id = Id::<Delivery>::known(taken.work.id.as_str());
-        let recorded = match self.queries.views.get::<DeliveryNow>(id.as_str()).await? {
-            Some(row) if row.due.is_some() => self.deliver(&id, &row, now).await?,
-            Some(_) | None => false,
-        };
+        let mut done = self.look(&id, now).await?;
         self.queue.finish(taken).await?;
-        Ok(recorded)
+        if done == Done::Behind {
+            // An offer made while it was in these hands changed nothing; what moved the view meanwhile is seen now.
+            done = self.look(&id, now).await?;
+        }
+        Ok(done == Done::Recorded)
     }
 
-    async fn deliver(&self, id: &Id<Delivery>, row: &DeliveryNow, now: Timestamp) -> Result<bool> {
+    /// Brings a delivery that is due one step further.
+    async fn look(&self, id: &Id<Delivery>, now: Timestamp) -> Result<Done> {
+        let row = self.queries.views.get::<DeliveryNow>(id.as_str()).await?;
+        let Some(row) = row.filter(|row| row.due.is_some()) else { return Ok(Done::Nothing) };
         let delivery = self.queries.access.state(id).await?;
         if let Delivery::Attempted { attempt, lease_until, .. } = &delivery
             && *lease_until <= now
@@ -106,28 +146,56 @@ impl Mailer {
             let unknown = Command::RecordUnknown { attempt: *attempt, now, worker: self.worker.clone() };
             return self.record(id, unknown).await;
         }
-        let Ok(attempt) = delivery.next_attempt(now) else { return Ok(false) };
+        let Ok(attempt) = delivery.next_attempt(now) else { return Ok(Done::Nothing) };
+        match self.prepare(id, &row).await {
+            Ok(Ready::Send(letter)) => self.deliver(id, attempt, &row, *letter, now).await,
+            Ok(Ready::Outcome(outcome)) => self.record(id, outcome).await,
+            Ok(Ready::Behind) => Ok(Done::Behind),
+            Err(error) if is_lasting(&error) && is_given_up(row.at, now) => {
+                tracing::error!(delivery.id = %id, %error, "a delivery is given up");
+                self.record(id, Command::Skip { reason: Skipped::Unreadable }).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Everything that may fail before the claim, so that nothing but the server stands between a claim and its outcome.
+    async fn prepare(&self, id: &Id<Delivery>, row: &DeliveryNow) -> Result<Ready> {
         let (scheduled, rendered) = match self.queries.access.state(&row.report).await? {
             Report::Rendered(scheduled, rendered) => (scheduled, rendered),
-            Report::Abandoned(_) => return self.record(id, Command::Skip { reason: Skipped::ReportAbandoned }).await,
-            Report::Unknown | Report::Scheduled(_) => return Ok(false),
+            Report::Abandoned(_) => return Ok(Ready::Outcome(Command::Skip { reason: Skipped::ReportAbandoned })),
+            Report::Unknown | Report::Scheduled(_) => return Ok(Ready::Behind),
         };
         let recipient = match self.recipient(row).await? {
             Ok(recipient) => recipient,
-            Err(reason) => return self.record(id, Command::Withhold { reason }).await,
+            Err(reason) => return Ok(Ready::Outcome(Command::Withhold { reason })),
         };
         let Some(shared) = self.letters.shared(&self.queries, &row.report, &scheduled, &rendered).await? else {
-            return Ok(false);
+            return Ok(Ready::Behind);
         };
         let Some(mail) = self.mail(id, row, &recipient, &shared).await? else {
-            return self.record(id, Command::Withhold { reason: Withheld::NoAddress }).await;
+            return Ok(Ready::Outcome(Command::Withhold { reason: Withheld::NoAddress }));
         };
-        if !self.claim(id, row, &recipient, now).await? {
-            return Ok(false);
+        let owner = Keys::person(&recipient.known.user);
+        let seal = Seal { key: self.commands.keys.key(&owner).await?, owner };
+        let address = self.commands.keys.address(&recipient.address).await?;
+        Ok(Ready::Send(Box::new(Addressed { mail, address, seal })))
+    }
+
+    /// Claims, sends, and records what became of it.
+    async fn deliver(
+        &self,
+        id: &Id<Delivery>,
+        attempt: u32,
+        row: &DeliveryNow,
+        Addressed { mail, address, seal }: Addressed,
+        now: Timestamp,
+    ) -> Result<Done> {
+        if !self.claim(id, row, address, now).await? {
+            return Ok(Done::Nothing);
         }
         let sent = self.port.send(&mail).await;
-        let outcome = self.outcome(id, attempt, sent, &recipient).await?;
-        self.record(id, outcome).await
+        self.record(id, self.outcome(id, attempt, sent, &seal)).await
     }
 
     /// To whom it may be sent, asked of the streams and the directory at this moment.
@@ -160,10 +228,13 @@ impl Mailer {
     ) -> Result<Option<Mail>> {
         let MailerSettings { from, domain, base_url, .. } = &self.settings;
         let Ok(to) = Mailbox::new(Some(&recipient.name), &recipient.address) else { return Ok(None) };
+        // A setting at fault says nothing about this delivery: it waits until the setting is mended.
+        let sender = Mailbox::new(Some(&from.0), &from.1)
+            .map_err(|error| Error::Unavailable(format!("the sender of mails: {error}")))?;
         let broken = |error: report::mail::Error| Error::Rejected(format!("a mail cannot be written: {error}"));
         let token = unsubscribe_token(&self.commands.keys.service().await?, &row.subscription)?;
         let letter = Letter {
-            from: Mailbox::new(Some(&from.0), &from.1).map_err(broken)?,
+            from: sender,
             to,
             reply_to: None,
             date: self.clock.now(),
@@ -177,18 +248,18 @@ impl Mailer {
             from: format!("bounce+{id}@{domain}"),
             to: recipient.address.clone(),
             id: id.to_string(),
-            message: vec![message.into()],
+            message,
         }))
     }
 
     /// Claims the next attempt; false where somebody else was first.
-    async fn claim(&self, id: &Id<Delivery>, row: &DeliveryNow, recipient: &Recipient, now: Timestamp) -> Result<bool> {
+    async fn claim(&self, id: &Id<Delivery>, row: &DeliveryNow, address: String, now: Timestamp) -> Result<bool> {
         let claim = Command::Claim {
             report: row.report.clone(),
             subscription: row.subscription.clone(),
             worker: self.worker.clone(),
             lease_until: now.saturating_add(self.settings.lease).unwrap_or(now),
-            address: self.commands.keys.address(&recipient.address).await?,
+            address,
             now,
         };
         match self.commands.sender.send_once(id, &caused_by(&self.worker, Uuid::new_v4()), claim).await {
@@ -198,36 +269,31 @@ impl Mailer {
         }
     }
 
-    /// What a send became. The server's words may name the address, so they are sealed under the person's key.
-    async fn outcome(
+    /// What a send became.
+    fn outcome(
         &self,
         id: &Id<Delivery>,
         attempt: u32,
         sent: std::result::Result<Accepted, NotSent>,
-        recipient: &Recipient,
-    ) -> Result<Command> {
+        seal: &Seal,
+    ) -> Command {
         let now = self.clock.now();
-        let (words, queue_id) = match &sent {
-            Ok(accepted) => (&accepted.reply, accepted.queue_id.clone()),
-            Err(NotSent::Later(words) | NotSent::Never(words) | NotSent::Unknown(words)) => (words, None),
-        };
-        let reply = self.commands.keys.seal(&Keys::person(&recipient.known.user), words.as_bytes()).await?;
-        Ok(match sent {
-            Ok(_) => Command::RecordSent { attempt, reply, queue_id },
-            Err(NotSent::Later(_)) => match next_attempt(id.as_str(), attempt, now) {
-                Some(retry_at) => Command::RecordDeferred { attempt, reply, retry_at },
-                None => Command::RecordFailed { attempt, reply },
+        match sent {
+            Ok(Accepted { reply, queue_id }) => Command::RecordSent { attempt, reply: seal.seal(&reply), queue_id },
+            Err(NotSent::Later(words)) => match next_attempt(id.as_str(), attempt, now) {
+                Some(retry_at) => Command::RecordDeferred { attempt, reply: seal.seal(&words), retry_at },
+                None => Command::RecordFailed { attempt, reply: seal.seal(&words) },
             },
-            Err(NotSent::Never(_)) => Command::RecordFailed { attempt, reply },
+            Err(NotSent::Never(words)) => Command::RecordFailed { attempt, reply: seal.seal(&words) },
             Err(NotSent::Unknown(_)) => Command::RecordUnknown { attempt, now, worker: self.worker.clone() },
-        })
+        }
     }
 
     /// Records an outcome. One that another worker was faster to record stays theirs.
-    async fn record(&self, id: &Id<Delivery>, outcome: Command) -> Result<bool> {
+    async fn record(&self, id: &Id<Delivery>, outcome: Command) -> Result<Done> {
         match self.commands.sender.send(id, &caused_by(&self.worker, Uuid::new_v4()), outcome).await {
-            Ok(receipt) => Ok(receipt.appended > 0),
-            Err(commands::Error::Refused(_)) => Ok(false),
+            Ok(receipt) => Ok(Done::recorded(receipt.appended > 0)),
+            Err(commands::Error::Refused(_)) => Ok(Done::Nothing),
             Err(error) => Err(into_port_error(error)),
         }
     }
@@ -250,12 +316,23 @@ impl Worker for Mailer {
             if taken.is_empty() {
                 return Ok(Step::Idle { until: None });
             }
-            let mut recorded = false;
-            for done in join_all(taken.into_iter().map(|work| self.work(work, now))).await {
-                recorded |= done?;
+            let ids: Vec<String> = taken.iter().map(|taken| taken.work.id.clone()).collect();
+            let done = join_all(taken.into_iter().map(|work| self.work(work, now))).await;
+            let (mut recorded, mut failed) = (false, None);
+            for (id, done) in ids.into_iter().zip(done) {
+                match done {
+                    Ok(done) => recorded |= done,
+                    // It stays in these hands until the queue gives it out again; the others go on.
+                    Err(error) if is_lasting(&error) => {
+                        tracing::error!(delivery.id = id, %error, "a delivery cannot be made now");
+                    }
+                    Err(error) => failed = Some(error),
+                }
             }
-            if recorded {
-                return Ok(Step::Worked);
+            match failed {
+                Some(error) => return Err(error),
+                None if recorded => return Ok(Step::Worked),
+                None => {}
             }
         }
     }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use commands::Commands;
 use domain::id::{ContentHash, Id, derive};
-use domain::report::{Command, Manifest, Report};
+use domain::report::{Command, Manifest, Report, Scheduled};
 use futures::StreamExt;
 use http::Keys;
 use jiff::Timestamp;
-use ports::{Error, FileKey, FileStore, Result, Step, WorkKind, WorkQueue, Worker};
+use ports::{Error, FileKey, FileStore, Result, Step, Taken, WorkKind, WorkQueue, Worker};
 use queries::{Prepared, Queries};
-use report::pdf::Pdf;
 
-use crate::{caused_by, into_port_error};
+use crate::{Done, caused_by, into_port_error, is_given_up, is_lasting};
 
 /// The renderer's name in events.
 const ACTOR: &str = "renderer";
@@ -33,16 +32,46 @@ impl Renderer {
         Self { queue, derived, commands, queries }
     }
 
-    /// True where the report was rendered or given up; false where it was so already, or a view is behind its cut.
-    async fn work(&self, report: &str) -> Result<bool> {
+    /// True where something was recorded.
+    async fn work(&self, taken: Taken, now: Timestamp) -> Result<bool> {
+        let report = taken.work.id.clone();
+        let mut done = self.look(&report, now).await?;
+        self.queue.finish(taken).await?;
+        if done == Done::Behind {
+            // An offer made while it was in these hands changed nothing; what moved the view meanwhile is seen now.
+            done = self.look(&report, now).await?;
+        }
+        Ok(done == Done::Recorded)
+    }
+
+    /// Renders a report that nobody has rendered or given up.
+    async fn look(&self, report: &str, now: Timestamp) -> Result<Done> {
         let id = Id::<Report>::known(report);
         let scheduled = match self.queries.access.state(&id).await? {
             Report::Scheduled(scheduled) => scheduled,
-            Report::Unknown | Report::Rendered(..) | Report::Abandoned(_) => return Ok(false),
+            Report::Unknown | Report::Rendered(..) | Report::Abandoned(_) => return Ok(Done::Nothing),
         };
-        let Some(prepared) = self.queries.report_content(report, &scheduled, None).await? else { return Ok(false) };
+        let command = match self.render(report, &scheduled).await {
+            Ok(Some(command)) => command,
+            Ok(None) => return Ok(Done::Behind),
+            Err(error) if is_lasting(&error) && is_given_up(scheduled.cut(), now) => {
+                tracing::error!(report.id = %id, %error, "a report is given up");
+                Command::Abandon { reason: "what it is made of cannot be read".to_owned() }
+            }
+            Err(error) => return Err(error),
+        };
+        let cause = caused_by(ACTOR, derive("render", &[id.as_str()]));
+        let receipt = self.commands.sender.send(&id, &cause, command).await.map_err(into_port_error)?;
+        Ok(Done::recorded(receipt.appended > 0))
+    }
+
+    /// Lays the report out and stores it; none while a view is behind its cut.
+    async fn render(&self, report: &str, scheduled: &Scheduled) -> Result<Option<Command>> {
+        let Some(prepared) = self.queries.report_content(report, scheduled, None).await? else { return Ok(None) };
         let manifest = self.manifest(&prepared).await?;
-        let command = match render(prepared).await? {
+        let Prepared { content, thumbnails, .. } = prepared;
+        let layout = move || report::pdf::render(&content, &thumbnails).map_err(|error| error.to_string());
+        Ok(Some(match apart(layout).await? {
             Ok(pdf) => {
                 let sha256 = ContentHash::parse("sha256", &pdf.sha256).map_err(|e| Error::Corrupt(e.to_string()))?;
                 let size_bytes = pdf.bytes.len() as u64;
@@ -52,14 +81,11 @@ impl Renderer {
                 let pages = u32::try_from(pdf.pages).unwrap_or(u32::MAX);
                 Command::CompleteRendering { sha256, size_bytes, pages, manifest }
             }
-            Err(error) => {
-                tracing::error!(report.id = %id, %error, "a report is abandoned");
-                Command::Abandon { reason: error.to_string() }
+            Err(reason) => {
+                tracing::error!(report.id = report, reason, "a report is abandoned");
+                Command::Abandon { reason }
             }
-        };
-        let cause = caused_by(ACTOR, derive("render", &[id.as_str()]));
-        let receipt = self.commands.sender.send(&id, &cause, command).await.map_err(into_port_error)?;
-        Ok(receipt.appended > 0)
+        }))
     }
 
     async fn manifest(&self, prepared: &Prepared) -> Result<Manifest> {
@@ -90,11 +116,16 @@ impl Renderer {
     }
 }
 
-/// Layout takes milliseconds of processor time, so it leaves the threads that wait for I/O alone.
-async fn render(prepared: Prepared) -> Result<std::result::Result<Pdf, report::pdf::Error>> {
-    tokio::task::spawn_blocking(move || report::pdf::render(&prepared.content, &prepared.thumbnails))
-        .await
-        .map_err(|e| Error::Unavailable(format!("rendering: {e}")))
+/// Layout takes milliseconds of processor time, so it leaves the threads that wait for I/O alone. One that panics would panic
+/// again on the same content: that is a reason like another why there is no PDF.
+async fn apart<T: Send + 'static>(
+    layout: impl FnOnce() -> std::result::Result<T, String> + Send + 'static,
+) -> Result<std::result::Result<T, String>> {
+    match tokio::task::spawn_blocking(layout).await {
+        Ok(outcome) => Ok(outcome),
+        Err(error) if error.is_panic() => Ok(Err("its layout panicked".to_owned())),
+        Err(error) => Err(Error::Unavailable(format!("rendering: {error}"))),
+    }
 }
 
 #[async_trait]
@@ -103,12 +134,17 @@ impl Worker for Renderer {
         ACTOR
     }
 
-    async fn step(&mut self, _now: Timestamp) -> Result<Step> {
+    async fn step(&mut self, now: Timestamp) -> Result<Step> {
         while let Some(taken) = self.queue.take(WorkKind::Render).await? {
-            let worked = self.work(&taken.work.id).await?;
-            self.queue.finish(taken).await?;
-            if worked {
-                return Ok(Step::Worked);
+            let report = taken.work.id.clone();
+            match self.work(taken, now).await {
+                Ok(true) => return Ok(Step::Worked),
+                Ok(false) => {}
+                // It stays in these hands until the queue gives it out again; the others go on.
+                Err(error) if is_lasting(&error) => {
+                    tracing::error!(report.id = report, %error, "a report cannot be rendered now");
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(Step::Idle { until: None })
@@ -116,5 +152,16 @@ impl Worker for Renderer {
 
     async fn wake(&mut self) {
         self.queue.offered(WorkKind::Render).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_layout_that_panics_is_a_reason_and_no_failure_to_try_again() {
+        let outcome = apart::<()>(|| panic!("for the test")).await;
+        assert_eq!(outcome, Ok(Err("its layout panicked".to_owned())));
     }
 }

@@ -80,7 +80,10 @@ pub struct ReportNow {
     pub abandoned_because: Option<String>,
     /// Deliveries without an outcome.
     pub open_deliveries: u64,
-    /// Whether there is something to send, or to skip.
+    /// Of these, those that nobody has attempted.
+    #[serde(default)]
+    pub waiting_deliveries: u64,
+    /// Whether there is something to send for the first time, or to skip. What is tried again is found by its own due.
     pub sending: bool,
 }
 
@@ -144,7 +147,8 @@ pub struct DeliveryNow {
 }
 
 impl Row for DeliveryNow {
-    const TABLE: Table = Table { name: "deliveries", indexes: &[&["report", "due"], &["report", "id"]] };
+    const TABLE: Table =
+        Table { name: "deliveries", indexes: &[&["report", "due"], &["report", "id"], &["status", "due"]] };
     crate::projection::row_as_json!();
 
     fn key(&self) -> String {
@@ -211,6 +215,7 @@ fn report_of(id: Id<Report>, wanted: &Scheduled, status: ReportStatus, at: Times
         log_sha256: None,
         abandoned_because: None,
         open_deliveries: 0,
+        waiting_deliveries: 0,
         sending: false,
     }
 }
@@ -223,8 +228,9 @@ async fn fold_report(event: &ReportEvent, recorded: &Recorded, draft: &mut Draft
         (ReportEvent::ReportScheduled { trial, period, edition, so_far }, known) => {
             let (trial, edition) = (trial.clone(), edition.clone());
             let wanted = Scheduled { trial, period: *period, edition, so_far: *so_far };
-            let open_deliveries = known.map_or(0, |known| known.open_deliveries);
-            ReportNow { open_deliveries, ..report_of(id, &wanted, ReportStatus::Scheduled, at) }
+            let (open_deliveries, waiting_deliveries) =
+                known.map_or((0, 0), |known| (known.open_deliveries, known.waiting_deliveries));
+            ReportNow { open_deliveries, waiting_deliveries, ..report_of(id, &wanted, ReportStatus::Scheduled, at) }
         }
         (_, None) => return Ok(()),
         (ReportEvent::ReportRendered { sha256, size_bytes, pages, manifest }, Some(known)) => ReportNow {
@@ -245,14 +251,23 @@ async fn fold_report(event: &ReportEvent, recorded: &Recorded, draft: &mut Draft
 
 fn save(report: &mut ReportNow, draft: &mut Draft<'_>) -> Result<()> {
     let ended = matches!(report.status, ReportStatus::Rendered | ReportStatus::Abandoned);
-    report.sending = ended && report.open_deliveries > 0;
+    report.sending = ended && report.waiting_deliveries > 0;
     draft.put(report)
 }
 
-async fn count(report: &Id<Report>, open: bool, draft: &mut Draft<'_>) -> Result<()> {
-    if let Some(mut now) = draft.get::<ReportNow>(report.as_str()).await? {
-        now.open_deliveries = if open { now.open_deliveries + 1 } else { now.open_deliveries.saturating_sub(1) };
-        save(&mut now, draft)?;
+/// A delivery has come, where it was nothing before, or come further. Most events change neither count.
+async fn count(before: Option<&DeliveryNow>, now: &DeliveryNow, draft: &mut Draft<'_>) -> Result<()> {
+    let is_open = |delivery: &DeliveryNow| delivery.due.is_some();
+    let is_waiting = |delivery: &DeliveryNow| delivery.status == DeliveryStatus::Waiting;
+    let change = |is: fn(&DeliveryNow) -> bool| i64::from(is(now)) - before.map_or(0, |before| i64::from(is(before)));
+    let (open, waiting) = (change(is_open), change(is_waiting));
+    if (open, waiting) == (0, 0) {
+        return Ok(());
+    }
+    if let Some(mut report) = draft.get::<ReportNow>(now.report.as_str()).await? {
+        report.open_deliveries = report.open_deliveries.saturating_add_signed(open);
+        report.waiting_deliveries = report.waiting_deliveries.saturating_add_signed(waiting);
+        save(&mut report, draft)?;
     }
     Ok(())
 }
@@ -269,7 +284,7 @@ async fn open(
     if draft.get::<DeliveryNow>(id.as_str()).await?.is_some() {
         return Ok(());
     }
-    draft.put(&DeliveryNow {
+    let delivery = DeliveryNow {
         id,
         report: report.clone(),
         subscription: subscription.clone(),
@@ -280,8 +295,9 @@ async fn open(
         at: recorded.metadata.recorded_at,
         reason: None,
         reply: None,
-    })?;
-    count(report, true, draft).await
+    };
+    draft.put(&delivery)?;
+    count(None, &delivery, draft).await
 }
 
 async fn fold_delivery(event: &DeliveryEvent, recorded: &Recorded, draft: &mut Draft<'_>) -> Result<()> {
@@ -293,7 +309,7 @@ async fn fold_delivery(event: &DeliveryEvent, recorded: &Recorded, draft: &mut D
         return open(report, subscription, occasion, stamp_of(at), recorded, draft).await;
     }
     let Some(mut now) = draft.get::<DeliveryNow>(recorded.stream_id()).await? else { return Ok(()) };
-    let was_open = now.due.is_some();
+    let before = now.clone();
     now.at = recorded.metadata.recorded_at;
     let (status, due) = match event {
         DeliveryEvent::DeliveryRequested { .. } => return Ok(()),
@@ -325,7 +341,6 @@ async fn fold_delivery(event: &DeliveryEvent, recorded: &Recorded, draft: &mut D
     };
     now.status = status;
     now.due = due;
-    let closed = was_open && due.is_none();
     draft.put(&now)?;
-    if closed { count(&now.report, false, draft).await } else { Ok(()) }
+    count(Some(&before), &now, draft).await
 }

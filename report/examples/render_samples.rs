@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mail = MailContent::of(&content)?;
         let attachment = Attachment::encode(&rendered);
         let enclosure = mail::enclose(&attachment, 10_000_000, "https://trialbrief.example/reports/1");
-        std::fs::write(pdfs.join(format!("{name}.eml")), mail::compose(&mail, &enclosure, &letter()?)?)?;
+        std::fs::write(pdfs.join(format!("{name}.eml")), mail::compose(&mail, &enclosure, &letter()?)?.concat())?;
         let status = Command::new("pdftoppm")
             .args(["-png", "-r", "80", "-l", &shown.to_string()])
             .arg(&file)

@@ -5,6 +5,7 @@
 //! Everything is 7-bit with CRLF and short lines. Neither subject, nor file name, nor text can name a participant:
 //! [`MailContent`] holds a code, a period and counts.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use sha2::{Digest, Sha256};
@@ -129,7 +130,7 @@ impl MailContent {
 /// The PDF as base64 lines of 76 characters, made once per report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attachment {
-    base64: Vec<u8>,
+    base64: Bytes,
     size_bytes: u64,
 }
 
@@ -141,7 +142,7 @@ impl Attachment {
 
     /// Encodes the bytes of a stored PDF.
     pub fn encode_bytes(pdf: &[u8]) -> Self {
-        Self { base64: encoding::base64_lines(pdf), size_bytes: pdf.len() as u64 }
+        Self { base64: encoding::base64_lines(pdf).into(), size_bytes: pdf.len() as u64 }
     }
 
     /// Size of the PDF itself.
@@ -204,12 +205,13 @@ pub struct Letter {
     pub list_id: String,
 }
 
-/// Writes the message, ready to be sent as it is.
+/// Writes the message, ready to be sent as it is: its pieces, one behind the other. An attachment is a piece of its own that
+/// all recipients share.
 ///
 /// # Errors
 ///
 /// A link or an id that must not stand in a header; nothing is written then.
-pub fn compose(content: &MailContent, enclosure: &Enclosure<'_>, letter: &Letter) -> Result<Vec<u8>, Error> {
+pub fn compose(content: &MailContent, enclosure: &Enclosure<'_>, letter: &Letter) -> Result<Vec<Bytes>, Error> {
     check_link(&letter.unsubscribe)?;
     match enclosure {
         Enclosure::TooLarge { link, .. } | Enclosure::LinkOnly { link } => check_link(link)?,
@@ -221,11 +223,8 @@ pub fn compose(content: &MailContent, enclosure: &Enclosure<'_>, letter: &Letter
     // "=_" occurs in neither base64 nor quoted-printable, so no body can hold a boundary.
     let seed = hex::encode(&Sha256::digest(letter.message_id.as_bytes())[..8]);
     let (mixed, alternative) = (format!("=_mixed_{seed}"), format!("=_text_{seed}"));
-    let room = match enclosure {
-        Enclosure::Attached(attachment) => attachment.base64.len(),
-        Enclosure::TooLarge { .. } | Enclosure::LinkOnly { .. } => 0,
-    };
-    let mut mail = Vec::with_capacity(room + 8_192);
+    let end = format!("--{mixed}--\r\n");
+    let mut mail = Vec::with_capacity(8_192);
     headers(&mut mail, content, letter, &mixed);
     put(&mut mail, &format!("--{mixed}\r\nContent-Type: multipart/alternative; boundary=\"{alternative}\"\r\n\r\n"));
     let unsubscribe = &letter.unsubscribe;
@@ -241,10 +240,10 @@ pub fn compose(content: &MailContent, enclosure: &Enclosure<'_>, letter: &Letter
                  Content-Disposition: attachment; filename=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
             ),
         );
-        mail.extend_from_slice(&attachment.base64);
+        return Ok(vec![mail.into(), attachment.base64.clone(), end.into()]);
     }
-    put(&mut mail, &format!("--{mixed}--\r\n"));
-    Ok(mail)
+    put(&mut mail, &end);
+    Ok(vec![mail.into()])
 }
 
 fn headers(mail: &mut Vec<u8>, content: &MailContent, letter: &Letter, boundary: &str) {

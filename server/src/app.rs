@@ -1,6 +1,7 @@
 //! The application as a function of its ports: a router, workers that can be stepped, and the loop that drives both.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::response::Response;
 use axum::{Extension, Router};
 use commands::{Commands, Openers};
+use futures::FutureExt;
 use http::sign_in::development::Development;
 use http::{ProblemDocument, SignIn};
 use jiff::{SignedDuration, Timestamp};
@@ -143,7 +145,8 @@ fn workers(ports: &Ports, settings: &AppSettings, commands: &Commands, queries: 
     let projectors = projections::all()
         .into_iter()
         .map(|projection| Projector::new(projection, Arc::clone(&ports.feed), Arc::clone(&ports.views)));
-    let scheduler = Scheduler::new(commands.sender.clone(), commands.access.clone(), views.clone());
+    let scheduler =
+        Scheduler::new(commands.sender.clone(), commands.access.clone(), views.clone(), Arc::clone(&ports.feed));
     let dispatcher = Dispatcher::new(views.clone(), Arc::clone(&ports.queue));
     let analyst = Analyst::new(
         Arc::clone(&ports.queue),
@@ -258,9 +261,24 @@ pub async fn catch_up(ports: &Ports) -> ports::Result<()> {
 /// How long a worker rests after a port was unavailable.
 const REST: Duration = Duration::from_secs(1);
 
+/// Drives a worker, and tells where it panics: what it was doing is lost, and what it holds may be half changed, so it is not
+/// stepped again.
+async fn drive(worker: Box<dyn Worker>, clock: Clock, health: Health, stopped: watch::Receiver<bool>) {
+    let name = worker.name();
+    if AssertUnwindSafe(step_until_stopped(worker, clock, health.clone(), stopped)).catch_unwind().await.is_err() {
+        tracing::error!(worker = name, "stopped; it panicked");
+        health.stopped(name, "it panicked");
+    }
+}
+
 /// Steps one worker until it is stopped. `Unavailable` and `Conflict` mean: again later. Anything else stops this worker alone
 /// and shows in `/readyz`, for it would fail again in the same way.
-async fn drive(mut worker: Box<dyn Worker>, clock: Clock, health: Health, mut stopped: watch::Receiver<bool>) {
+async fn step_until_stopped(
+    mut worker: Box<dyn Worker>,
+    clock: Clock,
+    health: Health,
+    mut stopped: watch::Receiver<bool>,
+) {
     let name = worker.name();
     health.started(name);
     while !*stopped.borrow() {
@@ -276,7 +294,7 @@ async fn drive(mut worker: Box<dyn Worker>, clock: Clock, health: Health, mut st
             }
             Err(error @ (Error::Unavailable(_) | Error::Conflict(_))) => {
                 tracing::warn!(worker = name, %error, "will try again");
-                health.failed(name, &error);
+                health.failed(name, &error.to_string());
                 tokio::select! {
                     () = tokio::time::sleep(REST) => {}
                     _ = stopped.changed() => {}
@@ -285,7 +303,7 @@ async fn drive(mut worker: Box<dyn Worker>, clock: Clock, health: Health, mut st
             }
             Err(error @ (Error::Rejected(_) | Error::Corrupt(_))) => {
                 tracing::error!(worker = name, %error, "stopped; it would fail again in the same way");
-                health.stopped(name, &error);
+                health.stopped(name, &error.to_string());
                 return;
             }
         };

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use jiff::Timestamp;
-use ports::{Clock, Error};
+use ports::Clock;
 use serde::Serialize;
 use serde_json::json;
 
@@ -79,16 +79,16 @@ impl Health {
     }
 
     /// A step failed and will be tried again.
-    pub fn failed(&self, name: &'static str, error: &Error) {
+    pub fn failed(&self, name: &'static str, why: &str) {
         self.worker(name, |worker| {
             worker.failures += 1;
-            worker.failing = Some(error.to_string());
+            worker.failing = Some(why.to_owned());
         });
     }
 
     /// A worker stopped for good.
-    pub fn stopped(&self, name: &'static str, error: &Error) {
-        self.failed(name, error);
+    pub fn stopped(&self, name: &'static str, why: &str) {
+        self.failed(name, why);
         self.worker(name, |worker| worker.stopped = true);
     }
 }

@@ -50,6 +50,11 @@ impl KeyRing for SqliteKeyRing {
             .await
     }
 
+    async fn existing(&self, owner: &str) -> Result<Option<Key>> {
+        let owner = owner.to_owned();
+        Ok(self.0.read(move |connection| stored(connection, &owner)).await?.flatten())
+    }
+
     async fn destroy(&self, owner: &str) -> Result<()> {
         let owner = owner.to_owned();
         self.0

@@ -91,6 +91,27 @@ async fn waiting_writes_share_commits_in_the_order_they_came() {
 }
 
 #[tokio::test]
+async fn an_erase_that_a_reader_holds_up_fails_alone() {
+    let directory = TempDir::new().unwrap();
+    let database = open(&directory);
+    database.write(|connection| Ok(connection.busy_timeout(Duration::ZERO)?)).await.unwrap();
+    database.write(|connection| insert(connection, 1, 1)).await.unwrap();
+    let reader = Connection::open(&*database.path).unwrap();
+    reader.execute_batch("BEGIN; SELECT n FROM t").unwrap();
+    // The writer is kept busy until both wait, so that they share its next commit.
+    let (go, gone) = mpsc::channel::<()>();
+    let busy = database.write(move |_| Ok(gone.recv().unwrap()));
+    let erase = database.erase(|connection| Ok(connection.execute("DELETE FROM t WHERE n = 1", [])?));
+    let write = database.write(|connection| insert(connection, 2, 1));
+    let release = async { go.send(()).unwrap() };
+    let (busy, erased, written, ()) = futures::join!(busy, erase, write, release);
+    assert!(matches!(erased, Err(Error::Unavailable(_))), "{erased:?}");
+    assert_eq!((busy, written), (Ok(()), Ok(())));
+    reader.execute_batch("COMMIT").unwrap();
+    assert_eq!(stored(&database).await, [2]);
+}
+
+#[tokio::test]
 async fn a_writer_that_panicked_answers_instead_of_hanging() {
     let directory = TempDir::new().unwrap();
     let database = open(&directory);

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use ports::{Clock, Error, Result, Taken, Work, WorkKind, WorkQueue};
 use tokio::sync::Notify;
 
-/// How long taken work is kept from others unless it is extended.
+/// How long taken work is kept from others.
 pub const TAKEN_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// The most work of one kind that waits; more is `Unavailable`, and its row of open work stays.
@@ -50,10 +50,6 @@ impl InProcess {
 
     fn queue(&self, kind: WorkKind) -> &Queue {
         &self.queues[&kind]
-    }
-
-    fn until(&self) -> Timestamp {
-        self.clock.now().saturating_add(TAKEN_FOR).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -101,12 +97,14 @@ impl WorkQueue for InProcess {
     }
 
     async fn take(&self, kind: WorkKind) -> Result<Option<Taken>> {
+        let now = self.clock.now();
         let mut state = self.queue(kind).state();
-        state.take_back(self.clock.now());
+        state.take_back(now);
         let Some(id) = state.waiting.pop_front() else { return Ok(None) };
         state.receipts += 1;
         let (receipt, work) = (state.receipts, Work { kind, id: id.to_string() });
-        state.taken.insert(receipt, Held { id, until: self.until() });
+        let until = now.saturating_add(TAKEN_FOR).unwrap_or(Timestamp::MAX);
+        state.taken.insert(receipt, Held { id, until });
         Ok(Some(Taken { work, receipt }))
     }
 
@@ -132,17 +130,6 @@ impl WorkQueue for InProcess {
                     let _early = tokio::time::timeout(left, rung).await;
                 }
             }
-        }
-    }
-
-    async fn extend(&self, taken: &Taken) -> Result<()> {
-        let until = self.until();
-        match self.queue(taken.work.kind).state().taken.get_mut(&taken.receipt) {
-            Some(held) => {
-                held.until = until;
-                Ok(())
-            }
-            None => Err(Error::Conflict(format!("{} is no longer in these hands", taken.work.id))),
         }
     }
 

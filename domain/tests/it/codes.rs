@@ -17,7 +17,7 @@ use crate::catalogue::source::items_of;
 #[expect(clippy::type_complexity, reason = "one table, read as one")]
 const CODES: &[(&str, &str, fn(&str) -> String, &str)] = &[
     ("access", "Role", again::<Role>, "reader contributor coordinator"),
-    ("delivery", "Skipped", again::<Skipped>, "report-abandoned"),
+    ("delivery", "Skipped", again::<Skipped>, "report-abandoned unreadable"),
     ("delivery", "Withheld", again::<Withheld>, "no-access subscription-not-active no-address trial-closed"),
     ("edition", "Audience", again::<Audience>, "members"),
     ("edition", "Language", again::<Language>, "en"),

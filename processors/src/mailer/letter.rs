@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use domain::id::Id;
 use domain::report::{Rendered, Report, Scheduled};
 use domain::trial::Enclosure;
@@ -21,13 +22,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// One recipient's message.
+    /// One recipient's message, in pieces: the attachment is one of them, and the same bytes for all.
     pub(super) fn compose(
         &self,
         link: String,
         largest_attachment_bytes: u64,
         letter: &Letter,
-    ) -> std::result::Result<Vec<u8>, report::mail::Error> {
+    ) -> std::result::Result<Vec<Bytes>, report::mail::Error> {
         let enclosed = match self.enclosure {
             Enclosure::Attachment => enclose(&self.attachment, largest_attachment_bytes, link),
             Enclosure::Link => Enclosed::LinkOnly { link },
@@ -36,7 +37,7 @@ impl Shared {
     }
 }
 
-/// Shared parts, kept while they are used; the newest last.
+/// Shared parts of the reports that were sent last; the one used last at the end.
 pub(super) struct Letters {
     derived: Arc<dyn FileStore>,
     kept: Mutex<Vec<(Id<Report>, Arc<Shared>)>>,
@@ -57,8 +58,9 @@ impl Letters {
     ) -> Result<Option<Arc<Shared>>> {
         // Held while it is made, so that fifty recipients make it once.
         let mut kept = self.kept.lock().await;
-        if let Some((_, shared)) = kept.iter().find(|(known, _)| known == id) {
-            return Ok(Some(Arc::clone(shared)));
+        if let Some(place) = kept.iter().position(|(known, _)| known == id) {
+            kept[place..].rotate_left(1);
+            return Ok(kept.last().map(|(_, shared)| Arc::clone(shared)));
         }
         let Some((content, enclosure)) = queries.mail_content(id.as_str(), scheduled).await? else { return Ok(None) };
         let key = FileKey::new(format!("derived/{}", rendered.sha256))?;

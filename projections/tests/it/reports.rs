@@ -233,6 +233,7 @@ impl History {
 
 async fn the_view_is_as_the_streams_say(history: &History, view: &Following) {
     let mut open: BTreeMap<Id<Report>, u64> = BTreeMap::new();
+    let mut waiting = open.clone();
     assert_eq!(view.rows.rows::<DeliveryNow>().len(), history.asked.len());
     for (id, asked) in &history.asked {
         let row: DeliveryNow = view.views.get(id.as_str()).await.unwrap().unwrap();
@@ -240,6 +241,7 @@ async fn the_view_is_as_the_streams_say(history: &History, view: &Following) {
         assert_eq!((row.status, row.due), (status, due.map(stamp_of)), "{id}");
         assert_eq!((&row.report, &row.subscription), (&asked.report, &asked.subscription));
         *open.entry(asked.report.clone()).or_default() += u64::from(due.is_some());
+        *waiting.entry(asked.report.clone()).or_default() += u64::from(status == DeliveryStatus::Waiting);
     }
     let reports: Vec<ReportNow> = view.rows.rows();
     assert_eq!(reports.iter().map(|row| row.id.clone()).collect::<BTreeSet<_>>(), history.known);
@@ -254,7 +256,8 @@ async fn the_view_is_as_the_streams_say(history: &History, view: &Following) {
         };
         assert_eq!(row.status, status);
         let has_ended = matches!(status, ReportStatus::Rendered | ReportStatus::Abandoned);
-        assert_eq!(row.sending, has_ended && wanted > 0);
+        let waiting = waiting.get(&row.id).copied().unwrap_or_default();
+        assert_eq!((row.waiting_deliveries, row.sending), (waiting, has_ended && waiting > 0));
         // What the mailer and reconciliation ask for.
         let due = Find::all(100).equal("report", row.id.as_str()).range("due", Some(0.into()), None);
         assert_eq!(view.views.find::<DeliveryNow>(&due).await.unwrap().len() as u64, wanted);

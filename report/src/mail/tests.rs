@@ -24,7 +24,7 @@ fn letter() -> Letter {
 }
 
 fn composed(enclosure: &Enclosure<'_>) -> String {
-    String::from_utf8(compose(&content(), enclosure, &letter()).expect("a mail")).expect("ASCII")
+    String::from_utf8(compose(&content(), enclosure, &letter()).expect("a mail").concat()).expect("ASCII")
 }
 
 /// The header's text, unfolded.
@@ -73,6 +73,21 @@ fn the_attachment_decodes_to_the_same_bytes_and_is_named_by_code_and_period_only
     let body = part.split_once("\r\n\r\n").expect("a body").1.split("\r\n--=_").next().expect("an end");
     assert_eq!(STANDARD.decode(body.replace("\r\n", "")).expect("base64"), pdf);
     assert_eq!(attachment.size_bytes(), 100_001);
+}
+
+#[test]
+fn the_attachment_is_one_piece_that_all_recipients_share() {
+    let attachment = Attachment::encode_bytes(&[7; 100_000]);
+    let other = Letter { message_id: "1c7a.1@trialbrief.example".to_owned(), ..letter() };
+    let mails = [letter(), other].map(|letter| compose(&content(), &Enclosure::Attached(&attachment), &letter));
+    for mail in mails {
+        let [head, shared, tail] = <[_; 3]>::try_from(mail.expect("a mail")).expect("three pieces");
+        assert_eq!(shared.as_ptr(), attachment.base64.as_ptr(), "not copied");
+        assert!(head.ends_with(b"\r\n\r\n") && shared.ends_with(b"\r\n"), "nothing is missing between them");
+        let head = String::from_utf8(head.to_vec()).expect("ASCII");
+        let boundary = header(&head, "Content-Type").expect("a type").split('"').nth(1).expect("a boundary").to_owned();
+        assert_eq!(tail, format!("--{boundary}--\r\n"));
+    }
 }
 
 #[test]
@@ -143,7 +158,7 @@ fn what_names_a_participant_reaches_no_byte_of_the_mail() {
     }
     let content = MailContent::of(&report).expect("a known zone");
     let mail = compose(&content, &Enclosure::Attached(&Attachment::encode_bytes(b"%PDF")), &letter()).expect("a mail");
-    let mail = String::from_utf8(mail).expect("ASCII");
+    let mail = String::from_utf8(mail.concat()).expect("ASCII");
     let whole = format!("{mail}{}{}", text_part(&mail, "plain"), text_part(&mail, "html"));
     assert!(!whole.contains("Mustermann"));
 }
@@ -166,7 +181,7 @@ fn an_incomplete_report_says_so_in_subject_and_text() {
     report.cut.complete = false;
     let content = MailContent::of(&report).expect("a known zone");
     let mail = compose(&content, &Enclosure::Attached(&Attachment::encode_bytes(b"%PDF")), &letter()).expect("a mail");
-    let mail = String::from_utf8(mail).expect("ASCII");
+    let mail = String::from_utf8(mail.concat()).expect("ASCII");
     assert!(decoded_words(&header(&mail, "Subject").expect("a subject")).contains("incomplete report"));
     assert!(text_part(&mail, "plain").contains("Incomplete: part of the change history was lost"));
 }
@@ -212,7 +227,7 @@ proptest! {
         let content = MailContent { trial_id: code, ..content() };
         let attachment = Attachment::encode_bytes(b"%PDF");
         let mail = compose(&content, &Enclosure::Attached(&attachment), &letter).expect("a mail");
-        let mail = String::from_utf8(mail).expect("ASCII");
+        let mail = String::from_utf8(mail.concat()).expect("ASCII");
         let head = mail.split("\r\n\r\n").next().expect("headers");
         let names: Vec<&str> = head.split("\r\n").filter(|line| !line.starts_with(' '))
             .map(|line| line.split_once(": ").expect("a header").0).collect();

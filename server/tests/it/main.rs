@@ -3,6 +3,7 @@
 
 mod access;
 mod bad_input;
+mod lag;
 mod monday;
 mod observation;
 mod operations;
@@ -10,4 +11,5 @@ mod real_files;
 mod send_now;
 mod sending;
 mod subscriptions;
+mod workers;
 mod world;

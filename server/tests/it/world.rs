@@ -247,9 +247,8 @@ impl NothingLeftOpen {
             let reports: Vec<ReportNow> = self.views.find(&find).await?;
             open.extend(reports.iter().map(|report| format!("report {}, {status}, cut at {}", report.id, report.cut)));
         }
-        let find = Find::all(1_000).equal("sending", true).range("id", None, None);
-        for report in self.views.find::<ReportNow>(&find).await? {
-            let find = Find::all(10).equal("report", report.id.as_str()).range("due", None, Some(below.into()));
+        for status in ["waiting", "deferred", "attempted"] {
+            let find = Find::all(10).equal("status", status).range("due", None, Some(below.into()));
             let deliveries: Vec<DeliveryNow> = self.views.find(&find).await?;
             open.extend(deliveries.iter().map(|delivery| format!("delivery {}, {:?}", delivery.id, delivery.status)));
         }

@@ -14,6 +14,7 @@ pub async fn suite(open: impl AsyncFn() -> Arc<dyn KeyRing>) {
     owners_have_different_keys(&*keys).await;
     a_destroyed_key_never_comes_back(&*keys).await;
     destroying_wins_over_asking(&keys).await;
+    looking_for_a_key_makes_none(&*keys).await;
     let (kept, destroyed) = (keys.key("person-1").await.unwrap(), keys.key("gone-1").await.unwrap());
     assert!(kept.is_some() && destroyed.is_none());
     drop(keys);
@@ -47,6 +48,18 @@ async fn a_destroyed_key_never_comes_back(keys: &dyn KeyRing) {
     assert_eq!(keys.key("gone-1").await.unwrap(), None);
     keys.destroy("never-used").await.unwrap();
     assert_eq!(keys.key("never-used").await.unwrap(), None, "also where there was none yet");
+}
+
+async fn looking_for_a_key_makes_none(keys: &dyn KeyRing) {
+    assert_eq!(keys.existing("looked-for-1").await.unwrap(), None);
+    let made = keys.key("looked-for-1").await.unwrap();
+    assert!(made.is_some());
+    assert_eq!(keys.existing("looked-for-1").await.unwrap(), made);
+    keys.destroy("looked-for-1").await.unwrap();
+    assert_eq!(keys.existing("looked-for-1").await.unwrap(), None);
+    // Looking leaves no trace: whoever asks first still gets a key.
+    assert_eq!(keys.existing("looked-for-2").await.unwrap(), None);
+    assert!(keys.key("looked-for-2").await.unwrap().is_some());
 }
 
 async fn destroying_wins_over_asking(keys: &Arc<dyn KeyRing>) {
