@@ -209,6 +209,7 @@ impl<'a> Lists<'a> {
             let age = self.span.to.duration_since(item.since).as_hours() / 24;
             self.attention.push(Attention {
                 title: title(*gravest),
+                others: item.codes[1..].iter().map(|code| title(*code)).collect(),
                 reason: gravest.remedy().to_owned(),
                 file_name: item.file_name.clone(),
                 site: site.clone(),
@@ -221,6 +222,7 @@ impl<'a> Lists<'a> {
                     continue;
                 }
                 self.findings.push(Finding {
+                    document: item.state.document.to_string(),
                     code: code.as_str().to_owned(),
                     sentence: code.describe().to_owned(),
                     severity: if code.needs_attention() { Severity::Problem } else { Severity::Notice },

@@ -26,8 +26,10 @@ const SERIES: [Series; 3] = [
 /// Heading, legend and chart, `plot` points high without labels.
 pub(crate) fn weeks(sheet: &mut Sheet, weeks: &[Week], plot: f32) {
     sheet.heading(words::WEEKS, 2, plot + LABELS + 14.0);
-    if weeks.is_empty() {
-        sheet.paragraph(words::NO_WEEKS, CELL_GREY);
+    // A chart of nothing says less than a sentence.
+    if greatest(weeks) == 0 {
+        let observed = weeks.iter().filter(|week| week.observed).count() as u64;
+        sheet.paragraph(&words::quiet_weeks(observed), CELL);
         return;
     }
     let area = Area {

@@ -33,6 +33,7 @@ pub(crate) const TEXT_WARNING: Style = style(Typeface::SansBold, 9.0, 12.0, WARN
 pub(crate) const CELL: Style = style(Typeface::Sans, 8.0, 11.0, INK);
 pub(crate) const CELL_BOLD: Style = style(Typeface::SansBold, 8.0, 11.0, INK);
 pub(crate) const CELL_GREY: Style = style(Typeface::Sans, 8.0, 11.0, GREY);
+pub(crate) const CELL_BOLD_GREY: Style = style(Typeface::SansBold, 8.0, 11.0, GREY);
 pub(crate) const CELL_WARNING: Style = style(Typeface::SansBold, 8.0, 11.0, WARNING);
 pub(crate) const CELL_LINK: Style = style(Typeface::Sans, 8.0, 11.0, ACCENT);
 pub(crate) const CELL_MONO: Style = style(Typeface::Mono, 8.0, 11.0, INK);
@@ -42,6 +43,11 @@ impl Style {
     /// From the top of a line to its baseline, so that capitals stand in the middle of it.
     pub(crate) fn drop(self) -> f32 {
         (self.lead + 0.698 * self.size) / 2.0
+    }
+
+    /// Another size on the same lead.
+    pub(crate) fn scaled(self, factor: f32) -> Self {
+        Self { size: self.size * factor, ..self }
     }
 
     pub(crate) fn in_colour(self, colour: Colour) -> Self {

@@ -4,25 +4,17 @@
 //! `page-validation` 0.11, named by `TRIALBRIEF_PYTHON`; without the variable that test says what is missing and
 //! fails.
 
+mod picture;
 mod poppler;
+
+use std::path::Path;
 
 use report::content::{DuplicateFile, Paper, ReportContent, Thumbnails};
 use report::pdf::{self, Pdf};
 use report::sample;
 
-/// A lit disc: any JPEG will do.
-fn paint(width: u32, height: u32, number: usize) -> Vec<u8> {
-    let shade = |x: u32, y: u32| ((x * 3 + y * 2) as usize + number * 29) % 256;
-    let pixels: Vec<u8> = (0..height).flat_map(|y| (0..width).map(move |x| shade(x, y) as u8)).collect();
-    let mut jpeg = Vec::new();
-    jpeg_encoder::Encoder::new(&mut jpeg, 70)
-        .encode(&pixels, width as u16, height as u16, jpeg_encoder::ColorType::Luma)
-        .expect("a JPEG");
-    jpeg
-}
-
 fn rendered(content: &ReportContent) -> Pdf {
-    pdf::render(content, &sample::thumbnails(content, paint)).expect("a valid PDF")
+    pdf::render(content, &sample::thumbnails(content, picture::paint)).expect("a valid PDF")
 }
 
 fn samples() -> impl Iterator<Item = (String, ReportContent)> {
@@ -52,6 +44,20 @@ fn a_change_of_bytes_needs_a_new_template_version() {
         (pdf::TEMPLATE_VERSION, pdf.sha256.as_str()),
         ("1", "df5361c3eb6468652056d81afa224353fc6174221e6b2824e2ac6ccd735b6399")
     );
+}
+
+/// If this fails and the change is meant: `cargo run -p report --example render_samples`, look at the pages, commit.
+#[test]
+fn the_pictures_in_the_documentation_show_the_pages_of_today() {
+    let listed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/report/samples.sha256");
+    let listed = std::fs::read_to_string(listed).expect("the hashes beside the pictures");
+    let today: String = sample::SAMPLES
+        .iter()
+        .map(|(name, changes, paper, _)| {
+            format!("{}  {name}.pdf\n", rendered(&sample::content(7, *changes, *paper)).sha256)
+        })
+        .collect();
+    assert_eq!(listed, today);
 }
 
 #[test]
@@ -125,8 +131,8 @@ fn the_tags_read_in_order_with_headings_tables_scopes_figures_and_links() {
         "H2 \"Needs attention\"",
         "/Scope /Column",
         &item.title,
-        &item.reason,
         &item.file_name,
+        &item.reason,
         "H2 \"Added, changed, removed\"",
         "\"+ added\"",
         "H2 \"By whom and why\"",
