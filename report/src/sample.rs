@@ -116,7 +116,7 @@ pub fn content(seed: u64, changes: usize, paper: Paper) -> ReportContent {
         by_kind: breakdown(&mut random, &KINDS, &balance, flagged.len()),
         by_site: breakdown(&mut random, &SITES, &balance, flagged.len()),
         by_status: breakdown(&mut random, &STATUSES, &balance, flagged.len()),
-        image_quality: (present > 1).then(|| quality(present.div_ceil(3), open("blurred"))),
+        image_quality: (present > 1).then(|| quality(present.div_ceil(3), open)),
         findings: findings(&flagged, &thumbnails),
         findings_omitted: 0,
         thumbnails,
@@ -210,9 +210,15 @@ const AGAIN: &str = "Upload the file again from its source.";
 const LOOK: &str = "Look at the image; take or scan it again if it cannot be read.";
 
 /// Some of what the analysis finds, gravest first: before [`WARNINGS`] the document cannot be used as it is.
-const KNOWN: [Known; 6] = [
+const KNOWN: [Known; 7] = [
     known("empty_file", "Empty file", "The file is empty.", AGAIN),
     known("truncated", "Truncated", "The file ends before the image is complete.", AGAIN),
+    known(
+        "size_mismatch",
+        "Size mismatch",
+        "The file's size differs from its record.",
+        "Find out which of the two is right: the file may have been replaced or damaged.",
+    ),
     known("blurred", "Blurred", "The image is blurred.", LOOK),
     known("too_dark", "Too dark", "The image is very dark.", LOOK),
     known("low_resolution", "Low resolution", "The image has very few pixels.", LOOK),
@@ -223,7 +229,7 @@ const KNOWN: [Known; 6] = [
         "Check quotes and separators in the rows concerned.",
     ),
 ];
-const WARNINGS: usize = 2;
+const WARNINGS: usize = 3;
 
 /// A document with findings, as indices of [`KNOWN`].
 struct Flagged {
@@ -280,13 +286,14 @@ fn flagged(changes: &[Change]) -> Vec<Flagged> {
                 }
             };
             let found: &[usize] = match i % 5 {
-                _ if file_name.ends_with(".csv") => &[5],
-                _ if !is_image(&file_name) => &[0],
+                _ if file_name.ends_with(".csv") => &[6],
+                0 | 1 if !is_image(&file_name) => &[0],
+                _ if !is_image(&file_name) => &[2],
                 0 => &[1],
-                1 => &[2, 4],
-                2 => &[4],
-                3 => &[3],
-                _ => &[2],
+                1 => &[3, 5],
+                2 => &[5],
+                3 => &[4],
+                _ => &[3],
             };
             Some(Flagged { file_name, site, since, new: i % 3 == 0, found })
         })
@@ -398,7 +405,7 @@ fn breakdown(random: &mut Seeded, codes: &[&str], balance: &Balance, flagged: us
     rows
 }
 
-fn quality(images: u64, blurred: u64) -> ImageQuality {
+fn quality(images: u64, open: impl Fn(&str) -> u64) -> ImageQuality {
     let analysed = images - (images / 2).min(2);
     ImageQuality {
         images,
@@ -409,9 +416,9 @@ fn quality(images: u64, blurred: u64) -> ImageQuality {
         clipped_shadows_mean_ppm: 12_480,
         clipped_highlights_mean_ppm: 21_020,
         megapixels_mean_milli: 1_920,
-        blurred,
-        too_dark: 3.min(analysed / 4),
-        too_bright: 1.min(analysed / 8),
+        blurred: open("blurred"),
+        too_dark: open("too_dark"),
+        too_bright: 0,
     }
 }
 

@@ -6,7 +6,7 @@ use super::chart;
 use super::page::{Area, Mark, NodeId, Op, Role, Sheet, Target};
 use super::palette::{ACCENT, GREY, HAIRLINE, INK, WARNING};
 use super::sections::TERM;
-use super::table::{Cell, Part, Table, bar, columns};
+use super::table::{Cell, GUTTER, Part, Table, bar, columns};
 use super::text::{
     CELL, CELL_BOLD, CELL_GREY, CELL_LINK, CELL_WARNING, FIGURE, HEADING, HEADLINE, HEADLINE_LONG, LEAD, MASTHEAD,
     TEXT_GREY, TEXT_WARNING, line, wrap,
@@ -97,7 +97,9 @@ fn attention(sheet: &mut Sheet, content: &ReportContent, dense: bool) {
         sheet.paragraph(words::NO_ATTENTION, CELL);
         return;
     }
-    let mut columns = columns(words::ATTENTION_COLUMNS, [27.0, 49.0, 12.0, 12.0], sheet.geometry.measure());
+    let measure = sheet.geometry.measure();
+    let shares = [TERM, measure + GUTTER - TERM - 2.0 * 60.0, 60.0, 60.0];
+    let mut columns = columns(words::ATTENTION_COLUMNS, shares, measure);
     columns[3].right = true;
     let mut table = Table::begin(sheet, words::ATTENTION, &columns, 26.0);
     let shown = &content.attention[..content.attention.len().min(ATTENTION_SHOWN)];
@@ -226,7 +228,7 @@ fn blocks(sheet: &mut Sheet, content: &ReportContent) {
     let overdue = Block { title: words::EXPECTED, figure, sentence, share: None, warns: late };
     let below = block(sheet, left, top, width, &overdue);
     let (figure, sentence) = words::analysed(&content.analysis);
-    let share = Some(ratio(content.analysis.analysed, content.analysis.of));
+    let share = (content.analysis.of > 0).then(|| ratio(content.analysis.analysed, content.analysis.of));
     let analysed = Block { title: words::ANALYSED, figure, sentence, share, warns: false };
     let beside = block(sheet, left + width + 24.0, top, width, &analysed);
     sheet.y = below.max(beside);

@@ -10,8 +10,8 @@ use super::text::{CELL, CELL_BOLD, CELL_GREY, CELL_MONO, CELL_WARNING, HEADING, 
 use crate::content::{Action, Breakdown, Change, Expected, ImageQuality, ReportContent};
 use crate::wording::{dates, methods, numbers, report as words};
 
-/// Width of the column of terms: a quarter of A4's measure.
-pub(crate) const TERM: f32 = 122.0;
+/// Width of the column of terms; the table of what needs attention keeps to it.
+pub(crate) const TERM: f32 = 128.0;
 
 /// By kind, by site, by status; one that no document states is left out.
 pub(crate) fn breakdowns(sheet: &mut Sheet, content: &ReportContent) {

@@ -9,7 +9,7 @@ mod poppler;
 
 use std::path::Path;
 
-use report::content::{DuplicateFile, Paper, ReportContent, Thumbnails};
+use report::content::{DuplicateFile, Finding, Paper, ReportContent, Thumbnails};
 use report::pdf::{self, Pdf};
 use report::sample;
 
@@ -42,7 +42,7 @@ fn a_change_of_bytes_needs_a_new_template_version() {
     let pdf = rendered(&sample::content(7, 30, Paper::A4));
     assert_eq!(
         (pdf::TEMPLATE_VERSION, pdf.sha256.as_str()),
-        ("1", "df5361c3eb6468652056d81afa224353fc6174221e6b2824e2ac6ccd735b6399")
+        ("2", "905a15c2405979717425b00fd640f19b482d441fe10d77334c9e79f92cef1b1e")
     );
 }
 
@@ -122,12 +122,13 @@ fn page_one_holds_its_parts_in_their_order() {
 
 #[test]
 fn the_tags_read_in_order_with_headings_tables_scopes_figures_and_links() {
-    let content = sample::content(7, 30, Paper::A4);
+    let mut content = sample::content(7, 30, Paper::A4);
+    content.expected = Some(sample::expected(30));
     let item = &content.attention[0];
     let tags = poppler::structure(&rendered(&content).bytes);
     let mut at = 0;
     for part in [
-        "H1 \"21 documents added, 3 need attention\"",
+        "H1 \"21 documents added, 5 need attention\"",
         "H2 \"Needs attention\"",
         "/Scope /Column",
         &item.title,
@@ -144,6 +145,7 @@ fn the_tags_read_in_order_with_headings_tables_scopes_figures_and_links() {
         "Link (inline)",
         "H2 \"Breakdowns\"",
         "H3 \"By kind\"",
+        "H3 \"Overdue documents\"",
         "H2 \"Findings\"",
         "H2 \"Contact sheet\"",
         "H2 \"Table of changes\"",
@@ -157,6 +159,51 @@ fn the_tags_read_in_order_with_headings_tables_scopes_figures_and_links() {
     }
     let figures = content.thumbnails.len() + 1;
     assert!(tags.matches("Figure").count() >= figures, "a picture without a figure");
+}
+
+#[test]
+fn two_findings_of_one_file_are_one_row() {
+    let mut content = sample::content(7, 30, Paper::A4);
+    let blurred = Finding { file_name: "twice.jpg".to_owned(), ..content.findings[0].clone() };
+    let small = Finding { sentence: "The image has very few pixels.".to_owned(), ..blurred.clone() };
+    content.findings = vec![blurred, small];
+    let text = poppler::text_of_all(&rendered(&content).bytes);
+    assert_eq!(text.matches("twice.jpg").count(), 1);
+    assert!(text.contains("The image has very few pixels."));
+}
+
+#[test]
+fn flags_under_a_picture_are_printed_whole() {
+    let mut content = sample::content(7, 30, Paper::A4);
+    content.attention.clear();
+    content.thumbnails[0].new = true;
+    content.thumbnails[0].flags = ["Low resolution", "Unsupported encoding"].map(str::to_owned).into();
+    let text = poppler::text_of_all(&rendered(&content).bytes);
+    assert!(text.contains("Low resolution Unsupported encoding New"), "{text}");
+}
+
+#[test]
+fn a_dimension_that_no_document_states_is_left_out_in_words() {
+    let mut content = sample::content(7, 30, Paper::A4);
+    content.by_status.truncate(1);
+    content.by_status[0].code = "none".to_owned();
+    let text = poppler::text_of_all(&rendered(&content).bytes);
+    assert!(text.contains("No document states its status.") && !text.contains("By status"));
+}
+
+#[test]
+fn no_figure_of_the_sum_is_shortened() {
+    let mut content = sample::content(7, 30, Paper::Letter);
+    content.balance.present_at_start = 123_456_789_012;
+    content.balance.present_at_end = content.balance.present_at_start + 21;
+    let text = poppler::text(&rendered(&content).bytes, 1);
+    assert!(text.contains("123,456,789,012") && text.contains("123,456,789,033"), "{text}");
+}
+
+#[test]
+fn the_chart_calls_changes_changes() {
+    let text = poppler::text(&rendered(&sample::content(7, 30, Paper::A4)).bytes, 1);
+    assert!(text.contains("Documents added and removed, and changes, per week"), "{text}");
 }
 
 #[test]
