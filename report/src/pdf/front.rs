@@ -9,7 +9,7 @@ use super::sections::TERM;
 use super::table::{Cell, GUTTER, Part, Table, bar, columns};
 use super::text::{
     CELL, CELL_BOLD, CELL_GREY, CELL_LINK, CELL_WARNING, FIGURE, HEADING, HEADLINE, HEADLINE_LONG, LEAD, MASTHEAD,
-    TEXT_GREY, TEXT_WARNING, line, wrap,
+    TEXT_GREY, TEXT_WARNING, line, wrap, wrap_prose,
 };
 use crate::content::{ATTENTION_SHOWN, Attention, ByWhom, ReportContent};
 use crate::wording::{dates, numbers, report as words};
@@ -277,7 +277,7 @@ fn block(sheet: &mut Sheet, x: f32, top: f32, width: f32, block: &Block) -> f32 
     }
     sheet.within(Role::Paragraph, |sheet| {
         let mark = sheet.mark();
-        for line in wrap(&block.sentence, CELL, width) {
+        for line in wrap_prose(&block.sentence, CELL, width) {
             sheet.text(mark, x, y, line, CELL);
             y += CELL.lead;
         }

@@ -3,7 +3,7 @@
 //! Nothing is written here; [`super::write`] turns a finished sheet into PDF once the number of pages is known.
 
 use super::palette::Colour;
-use super::text::{HEADING, Line, Style, TITLE, line, wrap};
+use super::text::{HEADING, Line, Style, TITLE, line, wrap, wrap_prose};
 use crate::content::Paper;
 
 /// A rectangle in points, from the top left corner of the page.
@@ -239,7 +239,7 @@ impl Sheet {
     /// A paragraph between the margins, no wider than reads well.
     pub(crate) fn paragraph(&mut self, text: &str, style: Style) {
         let width = self.geometry.measure().min(style.size * 46.0);
-        let lines = wrap(text, style, width);
+        let lines = wrap_prose(text, style, width);
         let x = self.geometry.margin;
         self.within(Role::Paragraph, |sheet| sheet.lines(lines, style, x));
     }
@@ -267,7 +267,7 @@ impl Sheet {
         self.begin(Role::List);
         for (name, explanation) in entries {
             let names = wrap(name.as_ref(), bold, column - 12.0);
-            let lines = wrap(explanation.as_ref(), text, width);
+            let lines = wrap_prose(explanation.as_ref(), text, width);
             self.ensure(text.lead * lines.len().max(names.len()) as f32);
             let top = self.y;
             let below = top + bold.lead * names.len() as f32;

@@ -90,6 +90,17 @@ pub(crate) fn wrap(text: &str, style: Style, width: f32) -> Vec<Line> {
     lines
 }
 
+/// Lines of a sentence: as [`wrap`], but a little narrower where that saves the last line from a lonely word.
+pub(crate) fn wrap_prose(text: &str, style: Style, width: f32) -> Vec<Line> {
+    let lines = wrap(text, style, width);
+    let lonely = |lines: &[Line]| lines.len() > 1 && lines.last().is_some_and(|last| last.width < 0.2 * width);
+    if !lonely(&lines) {
+        return lines;
+    }
+    let mut narrower = [0.95, 0.9, 0.85].into_iter().map(|share| wrap(text, style, width * share));
+    narrower.find(|set| set.len() == lines.len() && !lonely(set)).unwrap_or(lines)
+}
+
 /// A text on one line no wider than `width`, its middle left out (…) where it must be: the ends of a file name say
 /// more than its middle.
 pub(crate) fn fit(text: &str, style: Style, width: f32) -> Line {

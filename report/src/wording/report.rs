@@ -291,13 +291,13 @@ pub fn breakdown_columns(first: &'static str) -> [&'static str; 7] {
 
 /// A kind, site or status as it is printed.
 pub fn code(code: &str) -> &str {
-    if code == UNSTATED_CODE { "not stated" } else { code }
+    if code == UNSTATED_CODE { "not given" } else { code }
 }
 
-/// Which breakdowns are left out: `No document states its site or its status.`
+/// Which breakdowns are left out: `No document has a site or a status.`
 pub fn unstated(dimensions: &[&str]) -> String {
-    let its: Vec<String> = dimensions.iter().map(|dimension| format!("its {}", lower_first(dimension))).collect();
-    format!("No document states {}.", its.join(" or "))
+    let each: Vec<String> = dimensions.iter().map(|dimension| format!("a {}", lower_first(dimension))).collect();
+    format!("No document has {}.", each.join(" or "))
 }
 
 /// Site and kind of a changed document: `DE-04 · lab-table`.
