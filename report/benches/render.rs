@@ -10,6 +10,9 @@ use report::content::Paper;
 use report::mail::Attachment;
 use report::{pdf, sample};
 
+#[path = "../tests/it/picture.rs"]
+mod picture;
+
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(
@@ -19,10 +22,10 @@ fn main() -> io::Result<()> {
     )?;
     // The fonts are parsed once per process; that is not part of a report.
     let warm = sample::content(1, 1, Paper::A4);
-    pdf::render(&warm, &sample::thumbnails(&warm, paint)).map_err(io::Error::other)?;
+    pdf::render(&warm, &sample::thumbnails(&warm, picture::paint)).map_err(io::Error::other)?;
     for (changes, rounds) in [(0, 40), (1, 40), (300, 20), (3_000, 7)] {
         let content = sample::content(7, changes, Paper::A4);
-        let thumbnails = sample::thumbnails(&content, paint);
+        let thumbnails = sample::thumbnails(&content, picture::paint);
         let mut times = Vec::new();
         let mut rendered = None;
         for _ in 0..rounds {
@@ -46,20 +49,4 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
     let start = Instant::now();
     let result = work();
     (result, start.elapsed().as_secs_f64() * 1_000.0)
-}
-
-/// A picture of noise, about as large as a thumbnail is: 12 kB.
-fn paint(width: u32, height: u32, number: usize) -> Vec<u8> {
-    let mut state = number as u32 + 1;
-    let mut noise = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 27) as u8 + 100
-    };
-    let pixels: Vec<u8> = (0..width * height).map(|_| noise()).collect();
-    let mut jpeg = Vec::new();
-    let encoder = jpeg_encoder::Encoder::new(&mut jpeg, 60);
-    if encoder.encode(&pixels, width as u16, height as u16, jpeg_encoder::ColorType::Luma).is_err() {
-        jpeg.clear();
-    }
-    jpeg
 }

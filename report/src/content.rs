@@ -29,7 +29,7 @@ pub struct ReportContent {
     pub observed_since: Option<Timestamp>,
     /// What came and went.
     pub balance: Balance,
-    /// What needs attention, worst first; page 1 shows the first [`ATTENTION_SHOWN`].
+    /// What needs attention, one entry a document, worst first, then oldest; page 1 shows the first [`ATTENTION_SHOWN`].
     pub attention: Vec<Attention>,
     /// How many more documents need attention than listed.
     pub attention_omitted: u64,
@@ -49,7 +49,7 @@ pub struct ReportContent {
     pub by_status: Vec<Breakdown>,
     /// What the images measure; `None` where there is no image.
     pub image_quality: Option<ImageQuality>,
-    /// Open findings, worst first.
+    /// Open findings by document, in the order of `attention`.
     pub findings: Vec<Finding>,
     /// How many more findings there are than listed.
     pub findings_omitted: u64,
@@ -174,9 +174,12 @@ impl Balance {
 /// One thing that wants a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attention {
-    /// What is the matter, in a few words: `Truncated image`.
+    /// Its gravest finding, in a word or two: `Truncated`.
     pub title: String,
-    /// Why, or what to do, in a sentence.
+    /// Its other findings, in a word or two each, gravest first.
+    #[serde(default)]
+    pub others: Vec<String>,
+    /// What to do about the gravest, in a sentence; the same for equal titles.
     pub reason: String,
     /// The file concerned.
     pub file_name: String,
@@ -314,6 +317,9 @@ pub enum Severity {
 /// Something wrong with a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
+    /// Opaque id of the document; findings of one document follow each other.
+    #[serde(default)]
+    pub document: String,
     /// The code, e.g. `blurred`.
     pub code: String,
     /// What it means, in a sentence.
@@ -345,7 +351,7 @@ pub struct Thumbnail {
     pub site: Option<String>,
     /// Added in the period.
     pub new: bool,
-    /// Findings in a word or two each, e.g. `blurred`.
+    /// Findings in a word or two each, e.g. `Blurred`.
     pub flags: Vec<String>,
 }
 

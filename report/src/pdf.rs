@@ -24,7 +24,7 @@ mod write;
 mod tests;
 
 /// Version of layout and words; raised whenever the same content would give other bytes.
-pub const TEMPLATE_VERSION: &str = "1";
+pub const TEMPLATE_VERSION: &str = "2";
 /// Version of what writes the PDF.
 pub const RENDERER_VERSION: &str = "krilla 0.8.2";
 /// Versions of the fonts.

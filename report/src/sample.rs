@@ -1,4 +1,4 @@
-//! Seeded sample content: realistic, with names that try to break a page. Used by tests, benchmark and example; the
+//! Seeded sample content: as the program fills it, with names that try to break a page. Used by tests, benchmark and example; the
 //! same arguments give the same content.
 
 use std::collections::BTreeMap;
@@ -31,13 +31,22 @@ const KINDS: [&str; 6] =
     ["site-photograph", "lab-table", "monitoring-note", "consent-form", "temperature-log", "delegation-log"];
 const STATUSES: [&str; 3] = ["final", "draft", "superseded"];
 const PEOPLE: [&str; 6] =
-    ["Ana Morales", "Dr Jürgen Weiß", "Mei Tanaka", "P. O’Connor", "Zofia Wiśniewska", "external"];
+    ["Ana Morales", "Dr Jürgen Weiß", "Mei Tanaka", "P. O’Connor", "Zofia Wiśniewska", "another program"];
 const REASONS: [&str; 5] = [
     "Signature page was missing",
     "Wrong site code corrected",
     "Rescanned at a higher resolution",
     "Filed twice",
     "Draft became final after the monitoring visit",
+];
+
+/// The samples whose pages are pictured in `docs/report`: name, changes, paper, pages pictured.
+pub const SAMPLES: [(&str, usize, Paper, usize); 5] = [
+    ("empty-a4", 0, Paper::A4, 1),
+    ("one-letter", 1, Paper::Letter, 1),
+    ("thirty-a4", 30, Paper::A4, 6),
+    ("three-hundred-a4", 300, Paper::A4, 1),
+    ("three-hundred-letter", 300, Paper::Letter, 1),
 ];
 
 /// A small generator (SplitMix64): no dependency, the same everywhere.
@@ -81,8 +90,11 @@ pub fn content(seed: u64, changes: usize, paper: Paper) -> ReportContent {
         bytes_at_end: start * 912_345 + added * 1_204_551,
     };
     let present = balance.present_at_end;
-    let thumbnails = pictures(&listed, &mut random);
-    let findings = findings(&listed, &thumbnails);
+    let flagged = flagged(&listed);
+    let thumbnails = pictures(&listed, &flagged);
+    let open = |code: &str| flagged.iter().filter(|item| item.codes().any(|of| of.code == code)).count() as u64;
+    let unreadable = open("truncated") + open("empty_file");
+    let waiting = if changes > 1 { 2 } else { 0 };
     ReportContent {
         report_id: "6f1d7c1e-8f35-5a56-9f0e-5d3f3b1f9f4a".to_owned(),
         trial: Trial { id: "ACME-101".to_owned(), title: "Cardiology device study, first in human".to_owned() },
@@ -95,26 +107,21 @@ pub fn content(seed: u64, changes: usize, paper: Paper) -> ReportContent {
         },
         cut: Cut { at: period().to_utc, log_hash: hex::encode(Sha256::digest(seed.to_be_bytes())), complete: true },
         observed_since: None,
-        balance,
-        attention: attention(&findings),
+        balance: balance.clone(),
+        attention: flagged.iter().map(Flagged::attention).collect(),
         attention_omitted: 0,
         by_whom: by_whom(&listed),
-        expected: (changes > 1).then(|| expected(changes as u64)),
-        analysis: AnalysisCounts {
-            analysed: present - present.min(7),
-            unreadable: present.min(7) - present.min(2),
-            waiting: present.min(2),
-            of: present,
-        },
+        expected: None,
+        analysis: AnalysisCounts { analysed: present - unreadable - waiting, unreadable, waiting, of: present },
         weeks: weeks(&mut random, changes, &listed),
-        by_kind: breakdown(&mut random, &KINDS, present, added, removed),
-        by_site: breakdown(&mut random, &SITES, present, added, removed),
-        by_status: breakdown(&mut random, &STATUSES, present, added, removed),
-        image_quality: (present > 1).then(|| quality(present)),
-        findings,
+        by_kind: breakdown(&mut random, &KINDS, &balance, flagged.len()),
+        by_site: breakdown(&mut random, &SITES, &balance, flagged.len()),
+        by_status: breakdown(&mut random, &STATUSES, &balance, flagged.len()),
+        image_quality: (present > 1).then(|| quality(present.div_ceil(3), open)),
+        findings: findings(&flagged, &thumbnails),
         findings_omitted: 0,
         thumbnails,
-        thumbnails_omitted: if changes > 100 { 37 } else { 0 },
+        thumbnails_omitted: 0,
         duplicates: duplicates(changes),
         duplicates_omitted: 0,
         changes: listed,
@@ -190,79 +197,165 @@ fn change_list(random: &mut Seeded, changes: usize) -> Vec<Change> {
         .collect()
 }
 
-fn pictures(changes: &[Change], random: &mut Seeded) -> Vec<Thumbnail> {
-    let pictured = changes.iter().filter(|change| change.action == Action::Added).step_by(4).take(40);
-    pictured
+struct Known {
+    code: &'static str,
+    title: &'static str,
+    sentence: &'static str,
+    remedy: &'static str,
+}
+
+const fn known(code: &'static str, title: &'static str, sentence: &'static str, remedy: &'static str) -> Known {
+    Known { code, title, sentence, remedy }
+}
+
+const AGAIN: &str = "Upload the file again from its source.";
+const LOOK: &str = "Look at the image; take or scan it again if it cannot be read.";
+
+/// Some of what the analysis finds, gravest first: before [`WARNINGS`] the document cannot be used as it is.
+const KNOWN: [Known; 7] = [
+    known("empty_file", "Empty file", "The file is empty.", AGAIN),
+    known("truncated", "Truncated", "The file ends before the image is complete.", AGAIN),
+    known(
+        "size_mismatch",
+        "Size mismatch",
+        "The file's size differs from its record.",
+        "Find out which of the two is right: the file may have been replaced or damaged.",
+    ),
+    known("blurred", "Blurred", "The image is blurred.", LOOK),
+    known("too_dark", "Too dark", "The image is very dark.", LOOK),
+    known("low_resolution", "Low resolution", "The image has very few pixels.", LOOK),
+    known(
+        "ragged_table",
+        "Ragged table",
+        "Some rows of the table have more or fewer fields than its first.",
+        "Check quotes and separators in the rows concerned.",
+    ),
+];
+const WARNINGS: usize = 3;
+
+/// A document with findings, as indices of [`KNOWN`].
+struct Flagged {
+    file_name: String,
+    site: Option<String>,
+    since: Timestamp,
+    new: bool,
+    found: &'static [usize],
+}
+
+impl Flagged {
+    fn codes(&self) -> impl Iterator<Item = &'static Known> {
+        self.found.iter().map(|&i| &KNOWN[i])
+    }
+
+    fn document(&self) -> String {
+        hex::encode(&Sha256::digest(&self.file_name)[..12])
+    }
+
+    fn attention(&self) -> Attention {
+        let age_days = period().to_utc.duration_since(self.since).as_hours() / 24;
+        let titles: Vec<String> = self.codes().map(|known| known.title.to_owned()).collect();
+        Attention {
+            title: titles[0].clone(),
+            others: titles[1..].to_vec(),
+            reason: KNOWN[self.found[0]].remedy.to_owned(),
+            file_name: self.file_name.clone(),
+            site: self.site.clone(),
+            age_days: u32::try_from(age_days).unwrap_or(0),
+            link: Some(format!("https://trialbrief.example/#/documents/{}", self.document())),
+        }
+    }
+}
+
+fn is_image(file_name: &str) -> bool {
+    file_name.ends_with(".jpg") || file_name.ends_with(".png")
+}
+
+/// Worst first, then oldest: a third of them new in the period, the others from weeks before.
+fn flagged(changes: &[Change]) -> Vec<Flagged> {
+    let wanted = if changes.len() > 3 { 2 + changes.len() / 10 } else { 0 };
+    let mut added = changes.iter().filter(|change| change.action == Action::Added);
+    let mut flagged: Vec<Flagged> = (0..wanted.min(60))
+        .filter_map(|i| {
+            let before = i64::try_from(3 + 7 * i % 80).unwrap_or(3);
+            let (file_name, site, since) = match i % 3 {
+                0 => added.nth(1).map(|change| (change.file_name.clone(), change.site.clone(), change.at))?,
+                _ => {
+                    let (site, kind) =
+                        (SITES[i % SITES.len()], ["site-photograph", "lab-table"][usize::from(i % 4 == 1)]);
+                    let ending = if kind == "lab-table" { "csv" } else { "jpg" };
+                    let since = period().from_utc.saturating_sub((24 * before).hours()).ok()?;
+                    (format!("{site}_{kind}_visit-01_{:04}.{ending}", 9_000 + i), Some(site.to_owned()), since)
+                }
+            };
+            let found: &[usize] = match i % 5 {
+                _ if file_name.ends_with(".csv") => &[6],
+                0 | 1 if !is_image(&file_name) => &[0],
+                _ if !is_image(&file_name) => &[2],
+                0 => &[1],
+                1 => &[3, 5],
+                2 => &[5],
+                3 => &[4],
+                _ => &[3],
+            };
+            Some(Flagged { file_name, site, since, new: i % 3 == 0, found })
+        })
+        .collect();
+    flagged.sort_by_key(|item| (item.found[0] >= WARNINGS, item.since));
+    flagged
+}
+
+/// Pictures of what is flagged and can be decoded, then of what is new.
+fn pictures(changes: &[Change], flagged: &[Flagged]) -> Vec<Thumbnail> {
+    let decoded = flagged.iter().filter(|item| is_image(&item.file_name) && item.found[0] >= WARNINGS);
+    let flagged_ones = decoded.map(|item| {
+        let flags = item.codes().map(|known| known.title.to_owned()).collect();
+        (item.file_name.clone(), item.site.clone(), item.new, flags)
+    });
+    let new = changes
+        .iter()
+        .filter(|change| change.action == Action::Added && is_image(&change.file_name))
+        .filter(|change| flagged.iter().all(|item| item.file_name != change.file_name))
+        .map(|change| (change.file_name.clone(), change.site.clone(), true, Vec::new()));
+    flagged_ones
+        .chain(new)
+        .take(60)
         .enumerate()
-        .map(|(i, change)| {
-            let upright = random.below(4) == 0;
-            let (width_px, height_px) = if upright { (240, 320) } else { (320, 240) };
-            Thumbnail {
-                sha256: hex::encode(Sha256::digest(format!("picture {}", i % 8))),
-                width_px,
-                height_px,
-                file_name: change.file_name.clone(),
-                site: change.site.clone(),
-                new: true,
-                flags: if i % 5 == 1 { vec!["blurred".to_owned()] } else { Vec::new() },
-            }
+        .map(|(i, (file_name, site, new, flags))| {
+            let picture = i % 8;
+            let (width_px, height_px) = if picture == 3 { (240, 320) } else { (320, 240) };
+            let sha256 = hex::encode(Sha256::digest(format!("picture {picture}")));
+            Thumbnail { sha256, width_px, height_px, file_name, site, new, flags }
         })
         .collect()
 }
 
-fn findings(changes: &[Change], thumbnails: &[Thumbnail]) -> Vec<Finding> {
-    const KNOWN: [(&str, &str); 5] = [
-        ("truncated", "The file ends before the picture does."),
-        ("blurred", "The picture is blurred: sharpness is below the limit."),
-        ("ragged_table", "Rows of the table have different numbers of cells."),
-        ("md5_mismatch", "The stored MD5 does not match the file."),
-        ("too_dark", "The picture is too dark to be read."),
-    ];
-    let wanted = changes.len() / 12 + usize::from(changes.len() > 3);
-    let concerned = changes.iter().filter(|change| change.action == Action::Added).step_by(3).take(wanted.min(60));
-    concerned
-        .enumerate()
-        .map(|(i, change)| Finding {
-            code: KNOWN[i % 5].0.to_owned(),
-            sentence: KNOWN[i % 5].1.to_owned(),
-            severity: if i % 5 == 4 { Severity::Notice } else { Severity::Problem },
-            file_name: change.file_name.clone(),
-            site: change.site.clone(),
-            since: change.at,
-            thumbnail: (i % 5 == 1 && !thumbnails.is_empty()).then(|| i % thumbnails.len()),
-        })
-        .collect()
+fn findings(flagged: &[Flagged], thumbnails: &[Thumbnail]) -> Vec<Finding> {
+    let of_document = |item: &Flagged| {
+        let thumbnail = thumbnails.iter().position(|picture| picture.file_name == item.file_name);
+        let finding = |known: &Known| Finding {
+            document: item.document(),
+            code: known.code.to_owned(),
+            sentence: known.sentence.to_owned(),
+            severity: Severity::Problem,
+            file_name: item.file_name.clone(),
+            site: item.site.clone(),
+            since: item.since,
+            thumbnail,
+        };
+        item.codes().map(finding).collect::<Vec<_>>()
+    };
+    flagged.iter().flat_map(of_document).collect()
 }
 
-fn attention(findings: &[Finding]) -> Vec<Attention> {
-    let grave = findings.iter().filter(|finding| finding.severity == Severity::Problem);
-    grave
-        .enumerate()
-        .map(|(i, finding)| Attention {
-            title: match finding.code.as_str() {
-                "truncated" => "Truncated image",
-                "blurred" => "Blurred image",
-                "ragged_table" => "Ragged table",
-                _ => "MD5 differs",
-            }
-            .to_owned(),
-            reason: finding.sentence.clone(),
-            file_name: finding.file_name.clone(),
-            site: finding.site.clone(),
-            age_days: u32::try_from(i).unwrap_or(0) * 3 % 17,
-            link: (i % 2 == 0).then(|| format!("https://trialbrief.example/documents/{i:024x}")),
-        })
-        .collect()
-}
-
-fn expected(changes: u64) -> Expected {
+/// A list of expected documents with two overdue; [`content`] has none.
+pub fn expected(of: u64) -> Expected {
     let item = |i: u64| OverdueItem {
         kind: KINDS[usize::try_from(i).unwrap_or(0) % KINDS.len()].to_owned(),
         site: Some(SITES[usize::try_from(i).unwrap_or(0) % SITES.len()].to_owned()),
         due: FIRST.saturating_sub(i64::try_from(5 * i).unwrap_or(0).days()),
         days_overdue: u32::try_from(7 + 5 * i).unwrap_or(7),
     };
-    Expected { expected: changes, present: changes - changes / 30 - 2, overdue: 2, items: vec![item(1), item(0)] }
+    Expected { expected: of, present: of.saturating_sub(3), overdue: of.min(2), items: vec![item(1), item(0)] }
 }
 
 fn weeks(random: &mut Seeded, changes: usize, listed: &[Change]) -> Vec<Week> {
@@ -286,47 +379,51 @@ fn weeks(random: &mut Seeded, changes: usize, listed: &[Change]) -> Vec<Week> {
 }
 
 /// Splits the totals over the codes so that each column's sum is right.
-fn breakdown(random: &mut Seeded, codes: &[&str], present: u64, added: u64, removed: u64) -> Vec<Breakdown> {
+fn breakdown(random: &mut Seeded, codes: &[&str], balance: &Balance, flagged: usize) -> Vec<Breakdown> {
     let mut rows: Vec<Breakdown> = codes
         .iter()
         .map(|code| Breakdown { code: (*code).to_owned(), count: 0, bytes: 0, added: 0, removed: 0, flagged: 0 })
         .collect();
     let n = codes.len() as u64;
     let mut row = || usize::try_from(random.below(n).min(random.below(n))).unwrap_or(0);
-    for _ in 0..present {
+    for _ in 0..balance.present_at_end {
         let i = row();
         rows[i].count += 1;
         rows[i].bytes += 912_345;
     }
-    for _ in 0..added {
-        rows[row()].added += 1;
+    for _ in 0..balance.added + balance.moved_in {
+        let drawn = row();
+        // What was added is present, so a code has no more added than present.
+        if let Some(i) = (0..codes.len()).map(|i| (drawn + i) % codes.len()).find(|&i| rows[i].added < rows[i].count) {
+            rows[i].added += 1;
+        }
     }
-    for _ in 0..removed {
+    for _ in 0..balance.removed + balance.moved_out {
         rows[row()].removed += 1;
     }
     rows.retain(|row| row.count + row.added + row.removed > 0);
     rows.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.code.cmp(&b.code)));
-    for row in rows.iter_mut().take(2) {
-        row.flagged = row.count / 40;
+    let mut left = flagged as u64;
+    for row in &mut rows {
+        row.flagged = left.div_ceil(2).min(row.count);
+        left -= row.flagged;
     }
     rows
 }
 
-fn quality(present: u64) -> ImageQuality {
-    let images = present.div_ceil(3);
-    let analysed = images - (images / 2).min(2);
+fn quality(images: u64, open: impl Fn(&str) -> u64) -> ImageQuality {
     ImageQuality {
         images,
-        images_analysed: analysed,
+        images_analysed: images,
         luminance_mean_milli: 131_270,
         contrast_mean_milli: 52_410,
         sharpness_mean_milli: 412_530,
         clipped_shadows_mean_ppm: 12_480,
         clipped_highlights_mean_ppm: 21_020,
         megapixels_mean_milli: 1_920,
-        blurred: 9.min(analysed / 2),
-        too_dark: 3.min(analysed / 4),
-        too_bright: 1.min(analysed / 8),
+        blurred: open("blurred"),
+        too_dark: open("too_dark"),
+        too_bright: 0,
     }
 }
 

@@ -208,6 +208,7 @@ impl<'a> Lists<'a> {
             let age = self.span.to.duration_since(item.since).as_hours() / 24;
             self.attention.push(Attention {
                 title: title(*gravest),
+                others: item.codes[1..].iter().map(|code| title(*code)).collect(),
                 reason: gravest.remedy().to_owned(),
                 file_name: item.file_name.clone(),
                 site: site.clone(),
@@ -216,6 +217,7 @@ impl<'a> Lists<'a> {
             });
             let room = MOST_FINDINGS.saturating_sub(self.findings.len());
             self.findings.extend(item.codes.iter().take(room).map(|code| Finding {
+                document: item.state.document.to_string(),
                 code: code.as_str().to_owned(),
                 sentence: code.describe().to_owned(),
                 severity: Severity::Problem,

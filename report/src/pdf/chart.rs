@@ -26,8 +26,10 @@ const SERIES: [Series; 3] = [
 /// Heading, legend and chart, `plot` points high without labels.
 pub(crate) fn weeks(sheet: &mut Sheet, weeks: &[Week], plot: f32) {
     sheet.heading(words::WEEKS, 2, plot + LABELS + 14.0);
-    if weeks.is_empty() {
-        sheet.paragraph(words::NO_WEEKS, CELL_GREY);
+    // A chart of nothing says less than a sentence.
+    if greatest(weeks) == 0 {
+        let observed = weeks.iter().filter(|week| week.observed).count() as u64;
+        sheet.paragraph(&words::quiet_weeks(observed), CELL);
         return;
     }
     let area = Area {
@@ -43,7 +45,7 @@ pub(crate) fn weeks(sheet: &mut Sheet, weeks: &[Week], plot: f32) {
     legend(sheet, mark, sheet.geometry.right(), area.y - HEADING.lead - 3.0, weeks);
     sheet.text(mark, area.x, area.y - 2.0, line(words::WEEKS_UNIT, CELL_GREY), CELL_GREY);
     let inner =
-        Area { x: area.x + AXIS, y: area.y + CELL_GREY.lead + 2.0, width: area.width - AXIS, height: plot - 2.0 };
+        Area { x: area.x + AXIS, y: area.y + CELL_GREY.lead + 4.0, width: area.width - AXIS, height: plot - 4.0 };
     axes(sheet, mark, inner, weeks);
     bars(sheet, mark, inner, weeks);
     sheet.end();

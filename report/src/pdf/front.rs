@@ -4,13 +4,14 @@ use jiff::tz::TimeZone;
 
 use super::chart;
 use super::page::{Area, Mark, NodeId, Op, Role, Sheet, Target};
-use super::palette::{ACCENT, HAIRLINE, INK, WARNING};
-use super::table::{Cell, Part, Table, bar, columns};
+use super::palette::{ACCENT, GREY, HAIRLINE, INK, WARNING};
+use super::sections::TERM;
+use super::table::{Cell, GUTTER, Part, Table, bar, columns};
 use super::text::{
     CELL, CELL_BOLD, CELL_GREY, CELL_LINK, CELL_WARNING, FIGURE, HEADING, HEADLINE, HEADLINE_LONG, LEAD, MASTHEAD,
-    TEXT_GREY, TEXT_WARNING, line, wrap,
+    TEXT_GREY, TEXT_WARNING, line, wrap, wrap_prose,
 };
-use crate::content::{ATTENTION_SHOWN, ByWhom, ReportContent};
+use crate::content::{ATTENTION_SHOWN, Attention, ByWhom, ReportContent};
 use crate::wording::{dates, numbers, report as words};
 
 /// People named on page 1; the others are one row.
@@ -20,7 +21,7 @@ const GAP: f32 = 13.0;
 /// Height of the line of links at the foot.
 const LINKS: f32 = 20.0;
 
-/// Lays page 1 out; `dense` sets attention in one line each. Answers the node that takes the links.
+/// Lays page 1 out; `dense` leaves to a later page what to do about each finding. Answers the node that takes the links.
 pub(crate) fn lay(sheet: &mut Sheet, content: &ReportContent, zone: &TimeZone, dense: bool) -> NodeId {
     sheet.geometry.bottom -= LINKS;
     sheet.begin(Role::Section);
@@ -37,7 +38,7 @@ pub(crate) fn lay(sheet: &mut Sheet, content: &ReportContent, zone: &TimeZone, d
     sheet.skip(GAP);
     // The chart takes what room is left: heading, unit and labels are 43 points.
     let spare = sheet.room() - 43.0;
-    chart::weeks(sheet, &content.weeks, spare.clamp(58.0, 120.0));
+    chart::weeks(sheet, &content.weeks, spare.clamp(58.0, 150.0));
     let links = sheet.begin(Role::Paragraph);
     sheet.end();
     sheet.end();
@@ -96,27 +97,39 @@ fn attention(sheet: &mut Sheet, content: &ReportContent, dense: bool) {
         sheet.paragraph(words::NO_ATTENTION, CELL);
         return;
     }
-    let mut columns = columns(words::ATTENTION_COLUMNS, [70.0, 16.0, 14.0], sheet.geometry.measure());
-    columns[2].right = true;
+    let measure = sheet.geometry.measure();
+    let shares = [TERM, measure + GUTTER - TERM - 2.0 * 60.0, 60.0, 60.0];
+    let mut columns = columns(words::ATTENTION_COLUMNS, shares, measure);
+    columns[3].right = true;
     let mut table = Table::begin(sheet, words::ATTENTION, &columns, 26.0);
-    for item in content.attention.iter().take(ATTENTION_SHOWN) {
-        let address = item.link.clone().filter(|link| printable_address(link));
-        let (remark, name) = if dense { (&item.file_name, None) } else { (&item.reason, Some(&item.file_name)) };
-        let mut what =
-            vec![Part::Titled { title: item.title.clone(), style: CELL_WARNING, remark: remark.clone(), address }];
-        what.extend(name.map(|name| Part::Fitted(name.clone(), CELL)));
+    let shown = &content.attention[..content.attention.len().min(ATTENTION_SHOWN)];
+    for item in shown {
+        let name = match item.link.clone().filter(|link| printable_address(link)) {
+            Some(link) => Part::Linked(item.file_name.clone(), CELL_LINK, link),
+            None => Part::Fitted(item.file_name.clone(), CELL),
+        };
         table.row(vec![
-            Cell::of(what),
+            Cell::text(words::titles(item), CELL_WARNING),
+            Cell::of(vec![name]).heading(),
             Cell::of(vec![Part::Fitted(item.site.clone().unwrap_or_else(none), CELL)]),
             Cell::text(words::age(item.age_days), CELL),
         ]);
     }
     table.end();
-    let more = content.needing_attention().saturating_sub(content.attention.len().min(ATTENTION_SHOWN) as u64);
-    if more > 0 {
-        sheet.skip(2.0);
-        sheet.paragraph(&words::more_attention(more), CELL_GREY);
+    if !dense {
+        sheet.skip(4.0);
+        remedies(sheet, shown);
     }
+    let more = content.needing_attention().saturating_sub(shown.len() as u64);
+    if more > 0 || dense {
+        sheet.skip(2.0);
+        sheet.paragraph(&words::more_attention(more, dense), CELL_GREY);
+    }
+}
+
+/// What to do about each kind of finding, once.
+pub(crate) fn remedies(sheet: &mut Sheet, attention: &[Attention]) {
+    sheet.terms(&words::remedies(attention), (TERM, CELL_BOLD), CELL_GREY, 1.0);
 }
 
 /// Only plain web addresses become links.
@@ -135,6 +148,9 @@ fn balance(sheet: &mut Sheet, content: &ReportContent) {
     sheet.rule(sheet.y, 0.6, INK);
     let (left, top) = (sheet.geometry.margin, sheet.y + 4.0);
     let width = sheet.geometry.measure() / terms.len() as f32;
+    // All figures in the greatest size in which the longest one fits; none is ever shortened.
+    let widest = |style| terms.iter().map(|(_, value)| line(&numbers::count(*value), style).width).fold(0.0, f32::max);
+    let size = [FIGURE, FIGURE.scaled(0.75)].into_iter().find(|size| widest(*size) <= width - 6.0).unwrap_or(CELL_BOLD);
     sheet.begin(Role::Table(words::BALANCE.to_owned()));
     sheet.within(Role::Row, |sheet| {
         for (i, (label, _)) in terms.iter().enumerate() {
@@ -146,10 +162,10 @@ fn balance(sheet: &mut Sheet, content: &ReportContent) {
     });
     sheet.within(Role::Row, |sheet| {
         for (i, (_, value)) in terms.iter().enumerate() {
-            let style = if *value == 0 { FIGURE.in_colour(super::palette::GREY) } else { FIGURE };
+            let style = if *value == 0 { size.in_colour(GREY) } else { size };
             sheet.within(Role::Cell, |sheet| {
                 let mark = sheet.mark();
-                let figure = super::text::fit(&numbers::count(*value), style, width - 4.0);
+                let figure = line(&numbers::count(*value), style);
                 sheet.text(mark, left + width * i as f32, top + CELL_GREY.lead, figure, style);
             });
         }
@@ -212,7 +228,7 @@ fn blocks(sheet: &mut Sheet, content: &ReportContent) {
     let overdue = Block { title: words::EXPECTED, figure, sentence, share: None, warns: late };
     let below = block(sheet, left, top, width, &overdue);
     let (figure, sentence) = words::analysed(&content.analysis);
-    let share = Some(ratio(content.analysis.analysed, content.analysis.of));
+    let share = (content.analysis.of > 0).then(|| ratio(content.analysis.analysed, content.analysis.of));
     let analysed = Block { title: words::ANALYSED, figure, sentence, share, warns: false };
     let beside = block(sheet, left + width + 24.0, top, width, &analysed);
     sheet.y = below.max(beside);
@@ -261,7 +277,7 @@ fn block(sheet: &mut Sheet, x: f32, top: f32, width: f32, block: &Block) -> f32 
     }
     sheet.within(Role::Paragraph, |sheet| {
         let mark = sheet.mark();
-        for line in wrap(&block.sentence, CELL, width) {
+        for line in wrap_prose(&block.sentence, CELL, width) {
             sheet.text(mark, x, y, line, CELL);
             y += CELL.lead;
         }

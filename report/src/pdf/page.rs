@@ -3,7 +3,7 @@
 //! Nothing is written here; [`super::write`] turns a finished sheet into PDF once the number of pages is known.
 
 use super::palette::Colour;
-use super::text::{HEADING, Line, Style, TITLE, line, wrap};
+use super::text::{HEADING, Line, Style, TITLE, line, wrap, wrap_prose};
 use crate::content::Paper;
 
 /// A rectangle in points, from the top left corner of the page.
@@ -69,7 +69,6 @@ pub(crate) enum Role {
     Label,
     Body,
     Link,
-    Span,
 }
 
 #[derive(Debug)]
@@ -240,22 +239,50 @@ impl Sheet {
     /// A paragraph between the margins, no wider than reads well.
     pub(crate) fn paragraph(&mut self, text: &str, style: Style) {
         let width = self.geometry.measure().min(style.size * 46.0);
-        let lines = wrap(text, style, width);
+        let lines = wrap_prose(text, style, width);
         let x = self.geometry.margin;
         self.within(Role::Paragraph, |sheet| sheet.lines(lines, style, x));
     }
 
-    /// Title of a section, with room for at least `follows` points below it on the same page.
+    /// Title of a section, with room for at least `follows` points below it on the same page. A rule parts it from the
+    /// section before; at the top of a page the head's rule is enough.
     pub(crate) fn title(&mut self, title: &str, follows: f32) {
-        const ABOVE: f32 = 30.0;
-        if !self.ensure(ABOVE + TITLE.lead + 10.0 + follows) && self.y > self.geometry.top {
+        const ABOVE: f32 = 28.0;
+        let fresh = self.ensure(ABOVE + TITLE.lead + 10.0 + follows) || self.y <= self.geometry.top;
+        if !fresh {
             self.skip(ABOVE);
+            let y = self.y;
+            self.rule(y, 0.8, TITLE.colour);
+            self.skip(8.0);
         }
-        let y = self.y;
-        self.rule(y, 0.8, TITLE.colour);
-        self.skip(8.0);
         self.heading_line(title, TITLE, 2);
         self.skip(6.0);
+    }
+
+    /// Terms in a narrow column, explanations in a wide one no wider than reads well.
+    pub(crate) fn terms<T: AsRef<str>>(&mut self, entries: &[(T, T)], term: (f32, Style), text: Style, gap: f32) {
+        let (column, bold) = term;
+        let left = self.geometry.margin;
+        let width = (self.geometry.measure() - column).min(text.size * 38.0);
+        self.begin(Role::List);
+        for (name, explanation) in entries {
+            let names = wrap(name.as_ref(), bold, column - 12.0);
+            let lines = wrap_prose(explanation.as_ref(), text, width);
+            self.ensure(text.lead * lines.len().max(names.len()) as f32);
+            let top = self.y;
+            let below = top + bold.lead * names.len() as f32;
+            self.begin(Role::Item);
+            self.within(Role::Label, |sheet| {
+                for (i, line) in names.into_iter().enumerate() {
+                    let mark = sheet.mark();
+                    sheet.text(mark, left, top + bold.lead * i as f32, line, bold);
+                }
+            });
+            self.within(Role::Body, |sheet| sheet.lines(lines, text, left + column));
+            self.end();
+            self.y = self.y.max(below) + gap;
+        }
+        self.end();
     }
 
     /// Small heading within a section or on page 1.

@@ -2,11 +2,12 @@
 
 use jiff::tz::TimeZone;
 
+use super::front::remedies;
 use super::page::{Area, Role, Sheet};
-use super::palette::{GREY, PALE, WARNING};
+use super::palette::{PALE, WARNING};
 use super::sections::omitted;
 use super::table::{Cell, Part, Table, columns, picture};
-use super::text::{CELL, CELL_BOLD, CELL_GREY, CELL_WARNING, TEXT, TEXT_GREY, fit, line, wrap};
+use super::text::{CELL, CELL_BOLD, CELL_BOLD_GREY, CELL_GREY, CELL_WARNING, Line, TEXT, TEXT_GREY, fit, line, wrap};
 use super::write::Pictures;
 use crate::content::{Finding, ReportContent, Severity, Thumbnail};
 use crate::wording::{dates, report as words};
@@ -25,19 +26,26 @@ pub(crate) fn findings(sheet: &mut Sheet, content: &ReportContent, zone: &TimeZo
         }
         sheet.paragraph(&words::times_in(&content.edition.zone), TEXT_GREY);
         sheet.skip(6.0);
-        let columns = columns(words::FINDING_COLUMNS, [13.0, 57.0, 15.0, 20.0], sheet.geometry.measure());
+        let columns = columns(words::FINDING_COLUMNS, [13.0, 57.0, 12.0, 18.0], sheet.geometry.measure());
         let mut table = Table::begin(sheet, words::FINDINGS, &columns, 46.0);
-        for finding in &content.findings {
-            table.row(finding_row(finding, content, zone, pictures));
+        for of_file in content.findings.chunk_by(|a, b| (&a.document, &a.file_name) == (&b.document, &b.file_name)) {
+            table.row(file_row(of_file, content, zone, pictures));
         }
         table.end();
         omitted(sheet, words::omitted(content.findings_omitted, "more finding is", "more findings are"));
+        if !content.attention.is_empty() {
+            sheet.skip(14.0);
+            sheet.heading(words::REMEDIES, 3, 24.0);
+            remedies(sheet, &content.attention);
+        }
     });
 }
 
-fn finding_row(finding: &Finding, content: &ReportContent, zone: &TimeZone, pictures: &Pictures) -> Vec<Cell> {
+/// A file with all its findings.
+fn file_row(findings: &[Finding], content: &ReportContent, zone: &TimeZone, pictures: &Pictures) -> Vec<Cell> {
     const FRAME: (f32, f32) = (48.0, 36.0);
-    let picture = match finding.thumbnail.and_then(|index| content.thumbnails.get(index)) {
+    let first = &findings[0];
+    let picture = match first.thumbnail.and_then(|index| content.thumbnails.get(index)) {
         Some(thumbnail) if pictures.has(&thumbnail.sha256) => {
             let (width, height) = fitted(thumbnail, FRAME.0, FRAME.1);
             let alt = words::picture_alt(&thumbnail.file_name, &thumbnail.flags);
@@ -45,19 +53,20 @@ fn finding_row(finding: &Finding, content: &ReportContent, zone: &TimeZone, pict
         }
         Some(_) | None => Part::Text(words::NONE.to_owned(), CELL_GREY),
     };
-    let style = match finding.severity {
-        Severity::Problem => CELL_WARNING,
-        Severity::Notice => CELL_BOLD,
-    };
+    let mut what = vec![Part::Text(first.file_name.clone(), CELL_BOLD)];
+    for finding in findings {
+        let style = match finding.severity {
+            Severity::Problem => CELL.in_colour(WARNING),
+            Severity::Notice => CELL,
+        };
+        what.push(Part::Text(finding.sentence.clone(), style));
+    }
+    let since = findings.iter().map(|finding| finding.since).min().unwrap_or(first.since);
     vec![
         Cell::of(vec![picture]),
-        Cell::of(vec![
-            Part::Titled { title: finding.sentence.clone(), style, remark: finding.code.clone(), address: None },
-            Part::Text(finding.file_name.clone(), CELL),
-        ])
-        .heading(),
-        Cell::text(finding.site.clone().unwrap_or_else(|| words::NONE.to_owned()), CELL),
-        Cell::text(dates::local(finding.since, zone), CELL),
+        Cell::of(what).heading(),
+        Cell::text(first.site.clone().unwrap_or_else(|| words::NONE.to_owned()), CELL),
+        Cell::text(dates::local(since, zone), CELL),
     ]
 }
 
@@ -79,20 +88,48 @@ pub(crate) fn contact_sheet(sheet: &mut Sheet, content: &ReportContent, pictures
             return;
         }
         for row in content.thumbnails.chunks(ACROSS) {
-            sheet.ensure(frame + 4.0 + 3.0 * CELL.lead);
+            let captions: Vec<Caption> = row.iter().map(|thumbnail| Caption::of(thumbnail, width)).collect();
+            let below = captions.iter().map(Caption::height).fold(0.0, f32::max);
+            sheet.ensure(frame + below);
             let (left, top) = (sheet.geometry.margin, sheet.y);
-            for (i, thumbnail) in row.iter().enumerate() {
+            for (i, (thumbnail, caption)) in row.iter().zip(captions).enumerate() {
                 let x = left + (width + GAP) * i as f32;
-                cell(sheet, thumbnail, Area { x, y: top, width, height: frame }, pictures);
+                cell(sheet, thumbnail, caption, Area { x, y: top, width, height: frame }, pictures);
             }
-            sheet.y = top + frame + 4.0 + 3.0 * CELL.lead + 10.0;
+            sheet.y = top + frame + below + 10.0;
         }
         omitted(sheet, words::pictures_omitted(content.thumbnails_omitted));
     });
 }
 
-/// A picture in its frame, its name on up to two lines and its flags below.
-fn cell(sheet: &mut Sheet, thumbnail: &Thumbnail, frame: Area, pictures: &Pictures) {
+/// Words below a picture: its name on up to two lines, its flags on as many as they take, whether it is new.
+struct Caption {
+    name: Vec<Line>,
+    flags: Vec<Line>,
+    new: bool,
+}
+
+impl Caption {
+    const ABOVE: f32 = 3.0;
+
+    fn of(thumbnail: &Thumbnail, width: f32) -> Self {
+        let mut name = wrap(&thumbnail.file_name, CELL, width);
+        if name.len() > 2 {
+            // The beginning, and as much of the end as fits the second line.
+            let rest: String = name.drain(1..).map(|line| line.text).collect();
+            name.push(fit(&rest, CELL, width));
+        }
+        let flags = thumbnail.flags.iter().flat_map(|flag| wrap(flag, CELL_WARNING, width)).collect();
+        Self { name, flags, new: thumbnail.new }
+    }
+
+    fn height(&self) -> f32 {
+        Self::ABOVE + CELL.lead * (self.name.len() + self.flags.len() + usize::from(self.new)) as f32
+    }
+}
+
+/// A picture in its frame, its caption below.
+fn cell(sheet: &mut Sheet, thumbnail: &Thumbnail, caption: Caption, frame: Area, pictures: &Pictures) {
     sheet.fill(frame, PALE);
     if pictures.has(&thumbnail.sha256) {
         let (width, height) = fitted(thumbnail, frame.width, frame.height);
@@ -111,31 +148,18 @@ fn cell(sheet: &mut Sheet, thumbnail: &Thumbnail, frame: Area, pictures: &Pictur
             }
         });
     }
-    sheet.begin(Role::Paragraph);
-    let mut y = frame.y + frame.height + 3.0;
-    let name = wrap(&thumbnail.file_name, CELL, frame.width);
-    let name = if name.len() <= 2 { name } else { two_lines(&thumbnail.file_name, frame.width) };
-    for line in name {
-        let mark = sheet.mark();
-        sheet.text(mark, frame.x, y, line, CELL);
-        y += CELL.lead;
-    }
-    sheet.end();
-    if let Some(flags) = words::picture_flags(thumbnail.new, &thumbnail.flags) {
-        let style = CELL_BOLD.in_colour(if thumbnail.flags.is_empty() { GREY } else { WARNING });
-        let flags = fit(&flags, style, frame.width);
+    let mut y = frame.y + frame.height + Caption::ABOVE;
+    let new = if caption.new { vec![line(words::NEW, CELL_BOLD_GREY)] } else { Vec::new() };
+    for (lines, style) in [(caption.name, CELL), (caption.flags, CELL_WARNING), (new, CELL_BOLD_GREY)] {
+        if lines.is_empty() {
+            continue;
+        }
         sheet.within(Role::Paragraph, |sheet| {
-            let mark = sheet.mark();
-            sheet.text(mark, frame.x, y, flags, style);
+            for line in lines {
+                let mark = sheet.mark();
+                sheet.text(mark, frame.x, y, line, style);
+                y += style.lead;
+            }
         });
     }
-}
-
-/// A long name on two lines: its beginning, and as much of its end as fits the second.
-fn two_lines(name: &str, width: f32) -> Vec<super::text::Line> {
-    let mut lines = wrap(name, CELL, width);
-    let rest: String = lines.iter().skip(1).map(|line| line.text.as_str()).collect();
-    lines.truncate(1);
-    lines.push(fit(&rest, CELL, width));
-    if lines.is_empty() { vec![line(name, CELL)] } else { lines }
 }

@@ -6,20 +6,32 @@ use super::front::ratio;
 use super::page::{Role, Sheet};
 use super::palette::WARNING;
 use super::table::{Cell, Column, Part, Table, columns};
-use super::text::{CELL, CELL_BOLD, CELL_GREY, CELL_MONO, CELL_WARNING, HEADING, TEXT, TEXT_GREY, line, wrap};
+use super::text::{CELL, CELL_BOLD, CELL_GREY, CELL_MONO, CELL_WARNING, HEADING, TEXT, TEXT_GREY, line};
 use crate::content::{Action, Breakdown, Change, Expected, ImageQuality, ReportContent};
 use crate::wording::{dates, methods, numbers, report as words};
 
-/// By kind, by site, by status.
+/// Width of the column of terms; the table of what needs attention keeps to it.
+pub(crate) const TERM: f32 = 128.0;
+
+/// By kind, by site, by status; one that no document states is left out.
 pub(crate) fn breakdowns(sheet: &mut Sheet, content: &ReportContent) {
+    let all = [
+        (words::BY_KIND, "Kind", &content.by_kind),
+        (words::BY_SITE, "Site", &content.by_site),
+        (words::BY_STATUS, "Status", &content.by_status),
+    ];
+    let (stated, unstated): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(_, _, rows)| rows.iter().any(|row| row.code != words::UNSTATED_CODE));
     sheet.within(Role::Section, |sheet| {
         sheet.title(words::BREAKDOWNS, 80.0);
-        if content.by_kind.is_empty() && content.by_site.is_empty() && content.by_status.is_empty() {
+        for (title, first, rows) in stated {
+            breakdown(sheet, title, first, rows);
+        }
+        let unstated: Vec<&str> = unstated.into_iter().map(|(_, dimension, _)| dimension).collect();
+        if content.balance.present_at_end > 0 && !unstated.is_empty() {
+            sheet.paragraph(&words::unstated(&unstated), TEXT_GREY);
+        } else if unstated.len() == 3 {
             sheet.paragraph(words::NO_DOCUMENTS, TEXT);
-        } else {
-            breakdown(sheet, words::BY_KIND, "Kind", &content.by_kind);
-            breakdown(sheet, words::BY_SITE, "Site", &content.by_site);
-            breakdown(sheet, words::BY_STATUS, "Status", &content.by_status);
         }
         if let Some(expected) = &content.expected {
             overdue(sheet, expected);
@@ -28,11 +40,8 @@ pub(crate) fn breakdowns(sheet: &mut Sheet, content: &ReportContent) {
 }
 
 fn breakdown(sheet: &mut Sheet, title: &str, first: &'static str, rows: &[Breakdown]) {
-    if rows.is_empty() {
-        return;
-    }
     sheet.heading(title, 3, 52.0);
-    let shares = [27.0, 12.0, 24.0, 12.0, 9.0, 10.0, 9.0];
+    let shares = [26.0, 12.5, 23.5, 12.0, 8.5, 10.0, 10.5];
     let mut columns = columns(words::breakdown_columns(first), shares, sheet.geometry.measure());
     right(&mut columns, &[1, 3, 4, 5, 6]);
     let whole: u64 = rows.iter().map(|row| row.count).sum();
@@ -40,7 +49,7 @@ fn breakdown(sheet: &mut Sheet, title: &str, first: &'static str, rows: &[Breakd
     for row in rows {
         let flagged = if row.flagged > 0 { CELL_WARNING } else { CELL };
         table.row(vec![
-            Cell::text(row.code.clone(), CELL_BOLD).heading(),
+            Cell::text(words::code(&row.code), CELL_BOLD).heading(),
             Cell::text(numbers::count(row.count), CELL),
             Cell::of(vec![Part::Bar(ratio(row.count, whole), numbers::share(row.count, whole))]),
             Cell::text(numbers::bytes(row.bytes), CELL),
@@ -142,7 +151,7 @@ pub(crate) fn changes(sheet: &mut Sheet, content: &ReportContent, zone: &TimeZon
         }
         sheet.paragraph(&words::times_in(&content.edition.zone), TEXT_GREY);
         sheet.skip(6.0);
-        let columns = columns(words::CHANGE_COLUMNS, [68.0, 56.0, 202.0, 102.0, 78.0], sheet.geometry.measure());
+        let columns = columns(words::CHANGE_COLUMNS, [63.0, 51.0, 198.0, 107.0, 82.0], sheet.geometry.measure());
         let mut table = Table::begin(sheet, words::CHANGES, &columns, 28.0);
         for change in &content.changes {
             table.row(change_row(change, zone));
@@ -162,13 +171,11 @@ fn change_row(change: &Change, zone: &TimeZone) -> Vec<Cell> {
     file.extend(
         words::change_note(&change.properties, change.reason.as_deref()).map(|note| Part::Text(note, CELL_GREY)),
     );
-    let site = change.site.as_deref().unwrap_or(words::NONE);
-    let place = change.kind.as_ref().map_or_else(|| site.to_owned(), |kind| format!("{site} · {kind}"));
     vec![
         Cell::text(dates::local_short(change.at, zone), CELL).heading(),
         Cell::text(words::action(change.action), action),
         Cell::of(file),
-        Cell::text(place, CELL_GREY),
+        Cell::text(words::place(change.site.as_deref(), change.kind.as_deref()), CELL_GREY),
         Cell::text(change.by.clone(), CELL),
     ]
 }
@@ -181,30 +188,11 @@ pub(crate) fn omitted(sheet: &mut Sheet, sentence: Option<String>) {
     }
 }
 
-/// How each figure is computed: terms in a narrow column, explanations in a wide one.
+/// How each figure is computed.
 pub(crate) fn methods(sheet: &mut Sheet) {
-    const TERM: f32 = 116.0;
     sheet.within(Role::Section, |sheet| {
         sheet.title(words::METHODS, 60.0);
-        let (left, width) = (sheet.geometry.margin, sheet.geometry.measure() - TERM);
-        sheet.begin(Role::List);
-        for (term, explanation) in methods::METHODS {
-            let terms = wrap(term, HEADING, TERM - 12.0);
-            let lines = wrap(explanation, TEXT, width.min(TEXT.size * 42.0));
-            sheet.ensure(TEXT.lead * lines.len().max(terms.len()) as f32);
-            let top = sheet.y;
-            sheet.begin(Role::Item);
-            sheet.within(Role::Label, |sheet| {
-                for (i, line) in terms.into_iter().enumerate() {
-                    let mark = sheet.mark();
-                    sheet.text(mark, left, top + HEADING.lead * i as f32, line, HEADING);
-                }
-            });
-            sheet.within(Role::Body, |sheet| sheet.lines(lines, TEXT, left + TERM));
-            sheet.end();
-            sheet.skip(7.0);
-        }
-        sheet.end();
+        sheet.terms(&methods::METHODS, (TERM, HEADING), TEXT, 7.0);
     });
 }
 

@@ -6,8 +6,6 @@ use super::text::{CELL_GREY, Line, Style, fit, line, wrap};
 
 /// Space between two columns.
 pub(crate) const GUTTER: f32 = 12.0;
-/// Space between a title and its remark.
-const REMARK_GAP: f32 = 5.0;
 /// Room for a share in words beside its bar.
 const SHARE: f32 = 36.0;
 /// Space above and below a cell's text.
@@ -40,8 +38,8 @@ pub(crate) enum Part {
     Text(String, Style),
     /// Text on one line, its middle left out where it must be.
     Fitted(String, Style),
-    /// On one line: a title, which leads somewhere if it has an address, and what there is room for of a remark.
-    Titled { title: String, style: Style, remark: String, address: Option<String> },
+    /// Fitted text that leads to an address.
+    Linked(String, Style, String),
     /// A bar, its length between 0 and 1, and the share in words beside it.
     Bar(f32, String),
     /// A picture by hash, its area, alternative text.
@@ -73,7 +71,7 @@ impl Cell {
 
 enum Laid {
     Lines(Vec<Line>, Style),
-    Titled { title: Line, style: Style, remark: Line, address: Option<String> },
+    Linked(Line, Style, String),
     Bar(f32, Line),
     Picture { sha256: String, width: f32, height: f32, alt: String },
 }
@@ -83,11 +81,7 @@ impl Laid {
         match part {
             Part::Text(text, style) => Self::Lines(wrap(&text, style, width), style),
             Part::Fitted(text, style) => Self::Lines(vec![fit(&text, style, width)], style),
-            Part::Titled { title, style, remark, address } => {
-                let title = fit(&title, style, width);
-                let remark = fit(&remark, CELL_GREY, (width - title.width - REMARK_GAP).max(8.0));
-                Self::Titled { title, style, remark, address }
-            }
+            Part::Linked(text, style, address) => Self::Linked(fit(&text, style, width), style, address),
             Part::Bar(share, words) => Self::Bar(share, line(&words, CELL_GREY)),
             Part::Picture { sha256, width, height, alt } => Self::Picture { sha256, width, height, alt },
         }
@@ -96,7 +90,8 @@ impl Laid {
     fn height(&self) -> f32 {
         match self {
             Self::Lines(lines, style) => style.lead * lines.len() as f32,
-            Self::Bar(..) | Self::Titled { .. } => CELL_GREY.lead,
+            Self::Linked(_, style, _) => style.lead,
+            Self::Bar(..) => CELL_GREY.lead,
             Self::Picture { height, .. } => *height,
         }
     }
@@ -209,16 +204,7 @@ fn draw(sheet: &mut Sheet, part: Laid, x: f32, y: f32, column: &Column) {
                 put(sheet, mark, x, column, y + style.lead * i as f32, line, style);
             }
         }
-        Laid::Titled { title, style, remark, address } => {
-            let remark_x = x + title.width + REMARK_GAP;
-            titled(sheet, x, y, title, style, address);
-            if remark_x + remark.width <= x + column.text_width() + 0.1 {
-                sheet.begin(Role::Span);
-                let mark = sheet.mark();
-                sheet.text(mark, remark_x, y, remark, CELL_GREY);
-                sheet.end();
-            }
-        }
+        Laid::Linked(line, style, address) => linked(sheet, x, y, line, style, address),
         Laid::Bar(share, words) => {
             let length = column.text_width() - SHARE;
             bar(sheet, Area { x, y: y + 2.5, width: length, height: 6.0 }, share, ACCENT);
@@ -232,15 +218,11 @@ fn draw(sheet: &mut Sheet, part: Laid, x: f32, y: f32, column: &Column) {
     }
 }
 
-fn titled(sheet: &mut Sheet, x: f32, y: f32, title: Line, style: Style, address: Option<String>) {
-    sheet.begin(if address.is_some() { Role::Link } else { Role::Span });
-    if let Some(address) = address {
-        let area = Area { x, y, width: title.width, height: style.lead };
-        let (node, words) = (sheet.current(), title.text.clone());
-        sheet.draw(Op::Link { node, area, target: Target::Address(address), words });
-    }
-    let mark = sheet.mark();
-    sheet.text(mark, x, y, title, style);
+fn linked(sheet: &mut Sheet, x: f32, y: f32, line: Line, style: Style, address: String) {
+    let node = sheet.begin(Role::Link);
+    let area = Area { x, y, width: line.width, height: style.lead };
+    sheet.draw(Op::Link { node, area, target: Target::Address(address), words: line.text.clone() });
+    sheet.text(Mark::Node(node), x, y, line, style);
     sheet.end();
 }
 

@@ -33,6 +33,7 @@ pub(crate) const TEXT_WARNING: Style = style(Typeface::SansBold, 9.0, 12.0, WARN
 pub(crate) const CELL: Style = style(Typeface::Sans, 8.0, 11.0, INK);
 pub(crate) const CELL_BOLD: Style = style(Typeface::SansBold, 8.0, 11.0, INK);
 pub(crate) const CELL_GREY: Style = style(Typeface::Sans, 8.0, 11.0, GREY);
+pub(crate) const CELL_BOLD_GREY: Style = style(Typeface::SansBold, 8.0, 11.0, GREY);
 pub(crate) const CELL_WARNING: Style = style(Typeface::SansBold, 8.0, 11.0, WARNING);
 pub(crate) const CELL_LINK: Style = style(Typeface::Sans, 8.0, 11.0, ACCENT);
 pub(crate) const CELL_MONO: Style = style(Typeface::Mono, 8.0, 11.0, INK);
@@ -42,6 +43,11 @@ impl Style {
     /// From the top of a line to its baseline, so that capitals stand in the middle of it.
     pub(crate) fn drop(self) -> f32 {
         (self.lead + 0.698 * self.size) / 2.0
+    }
+
+    /// Another size on the same lead.
+    pub(crate) fn scaled(self, factor: f32) -> Self {
+        Self { size: self.size * factor, ..self }
     }
 
     pub(crate) fn in_colour(self, colour: Colour) -> Self {
@@ -82,6 +88,17 @@ pub(crate) fn wrap(text: &str, style: Style, width: f32) -> Vec<Line> {
         first = end;
     }
     lines
+}
+
+/// Lines of a sentence: as [`wrap`], but a little narrower where that saves the last line from a lonely word.
+pub(crate) fn wrap_prose(text: &str, style: Style, width: f32) -> Vec<Line> {
+    let lines = wrap(text, style, width);
+    let lonely = |lines: &[Line]| lines.len() > 1 && lines.last().is_some_and(|last| last.width < 0.2 * width);
+    if !lonely(&lines) {
+        return lines;
+    }
+    let mut narrower = [0.95, 0.9, 0.85].into_iter().map(|share| wrap(text, style, width * share));
+    narrower.find(|set| set.len() == lines.len() && !lonely(set)).unwrap_or(lines)
 }
 
 /// A text on one line no wider than `width`, its middle left out (…) where it must be: the ends of a file name say

@@ -148,7 +148,6 @@ fn tag(node: &super::page::Node) -> TagKind {
         Role::Label => Tag::Lbl.into(),
         Role::Body => Tag::LBody.into(),
         Role::Link => Tag::Link.into(),
-        Role::Span => Tag::Span.into(),
     }
 }
 

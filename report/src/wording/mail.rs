@@ -19,7 +19,7 @@ pub fn figures(content: &MailContent) -> Vec<(&'static str, String)> {
     if content.moved_in > 0 {
         rows.push(("Moved in", count(content.moved_in)));
     }
-    rows.push(("Changed", count(content.changed)));
+    rows.push(("Changes", count(content.changed)));
     rows.push(("Removed", count(content.removed)));
     if content.moved_out > 0 {
         rows.push(("Moved out", count(content.moved_out)));

@@ -1,7 +1,7 @@
 //! How each figure is computed, in words a reader can check.
 
 /// Figure and explanation, in the order of the report.
-pub const METHODS: [(&str, &str); 15] = [
+pub const METHODS: [(&str, &str); 14] = [
     (
         "Period",
         "Half-open: it holds the instant it begins with and not the instant it ends with. Both are local midnights in \
@@ -24,14 +24,14 @@ pub const METHODS: [(&str, &str); 15] = [
          counts with added and moved out with removed.",
     ),
     (
-        "Changed",
-        "Changes of records in the period; a document that changed twice counts twice. A change alters no count of \
+        "Changes",
+        "Changes to documents in the period; a document that changed twice counts twice. A change alters no count of \
          present documents.",
     ),
     (
         "Needs attention",
-        "Open findings that want a person, worst first, then oldest. Days are whole days between the finding and the \
-         cut.",
+        "Present documents with an open finding that wants a person, worst first, then oldest. A document with several \
+         findings counts once. Days are whole days between the finding and the cut.",
     ),
     ("By whom and why", "Who made the change and the reason given with it. Several changes by one person add up."),
     (
@@ -44,7 +44,6 @@ pub const METHODS: [(&str, &str); 15] = [
         "Present documents whose content was read and measured, of all present documents. Unreadable ones are \
          findings; waiting ones were not yet read at the cut and enter the next report.",
     ),
-    ("Flagged", "Present documents with at least one open finding. A document with several findings counts once."),
     (
         "Luminance, contrast",
         "Mean and standard deviation of an image\u{2019}s luminance (0.299 R + 0.587 G + 0.114 B, 0 to 255); the figure \
@@ -52,13 +51,13 @@ pub const METHODS: [(&str, &str); 15] = [
     ),
     (
         "Sharpness",
-        "Variance of the Laplacian of luminance, the long side brought to 1,024 pixels or less; the figure shown is the mean over all analysed \
-         images. Higher is sharper.",
+        "Variance of the Laplacian of luminance, the long side brought to 1,024 pixels or less; the figure shown is \
+         the mean over all analysed images. Higher is sharper.",
     ),
     (
         "Clipped shadows, highlights",
-        "Share of an image\u{2019}s pixels with a luminance of at most 2, or of at least 253; the figure shown is the mean over all analysed \
-         images.",
+        "Share of an image\u{2019}s pixels with a luminance of at most 2, or of at least 253; the figure shown is the \
+         mean over all analysed images.",
     ),
     ("Duplicates", "Present documents whose files have the same SHA-256, byte for byte."),
     (

@@ -5,7 +5,9 @@ use sha2::{Digest, Sha256};
 
 use super::dates;
 use super::numbers::{bytes, bytes_moved, changes, count, decimal, documents, of, percent_of_ppm, plural};
-use crate::content::{Action, AnalysisCounts, Balance, ByWhom, Expected, ImageQuality, Paper, ReportContent, Week};
+use crate::content::{
+    Action, AnalysisCounts, Attention, Balance, ByWhom, Expected, ImageQuality, Paper, ReportContent, Week,
+};
 
 /// The product's name in the masthead.
 pub const PRODUCT: &str = "Trialbrief";
@@ -28,11 +30,9 @@ pub const ANALYSED: &str = "Analysed";
 /// Title of the chart.
 pub const WEEKS: &str = "Twelve weeks of activity";
 /// Axis title of the chart.
-pub const WEEKS_UNIT: &str = "Documents per week";
+pub const WEEKS_UNIT: &str = "Documents added and removed, and changes, per week (dated by its first day)";
 /// Mark of a week without observation.
 pub const NOT_OBSERVED: &str = "not observed";
-/// Said instead of the chart.
-pub const NO_WEEKS: &str = "There is no week to show yet.";
 /// Title of the breakdowns.
 pub const BREAKDOWNS: &str = "Breakdowns";
 /// Title of a breakdown.
@@ -41,7 +41,9 @@ pub const BY_KIND: &str = "By kind";
 pub const BY_SITE: &str = "By site";
 /// Title of a breakdown.
 pub const BY_STATUS: &str = "By status";
-/// Said instead of a breakdown.
+/// The code of what a record does not state.
+pub const UNSTATED_CODE: &str = "none";
+/// Said instead of the breakdowns.
 pub const NO_DOCUMENTS: &str = "No document is present, so there is nothing to break down.";
 /// Title of the image figures.
 pub const QUALITY: &str = "Image quality";
@@ -53,10 +55,14 @@ pub const OVERDUE: &str = "Overdue documents";
 pub const FINDINGS: &str = "Findings";
 /// Said instead of them.
 pub const NO_FINDINGS: &str = "No finding is open.";
+/// Heading of the remedies.
+pub const REMEDIES: &str = "What to do";
 /// Title of the contact sheet.
 pub const CONTACT_SHEET: &str = "Contact sheet";
 /// Said instead of it.
-pub const NO_PICTURES: &str = "No picture is new or flagged in this period.";
+pub const NO_PICTURES: &str = "No picture is new in this period or needs attention.";
+/// Under a picture that was added in the period.
+pub const NEW: &str = "New";
 /// Stands in the place of a picture that is not to be had.
 pub const PICTURE_MISSING: &str = "Picture not available";
 /// Title of the duplicates.
@@ -113,7 +119,7 @@ pub fn headline(content: &ReportContent) -> String {
     let news = terms.iter().find(|(n, _)| *n > 0).map_or_else(
         || "No document added, changed or removed".to_owned(),
         |(n, verb)| match *verb {
-            "changed" => format!("{} of documents", changes(*n)),
+            "changed" => format!("{} to documents", changes(*n)),
             verb => format!("{} {verb}", documents(*n)),
         },
     );
@@ -146,9 +152,34 @@ pub fn observed_since(content: &ReportContent, zone: &TimeZone) -> Option<String
     Some(format!("Observed since {since}: what existed before counts as found, not as added."))
 }
 
-/// `5 more are under Findings.`
-pub fn more_attention(n: u64) -> String {
-    format!("{} more; every open finding is listed under {FINDINGS}.", count(n))
+/// `5 more stand under Findings, with what to do about each.`
+pub fn more_attention(n: u64, with_remedies: bool) -> String {
+    match (n, with_remedies) {
+        (0, _) => format!("What to do about each stands under {FINDINGS}."),
+        (n, false) => format!("{} more under {FINDINGS}.", count(n)),
+        (n, true) => format!("{} more under {FINDINGS}, with what to do about each.", count(n)),
+    }
+}
+
+/// All findings of one document: `Blurred, low resolution`.
+pub fn titles(item: &Attention) -> String {
+    item.others.iter().fold(item.title.clone(), |titles, other| format!("{titles}, {}", lower_first(other)))
+}
+
+/// What to do, each sentence once, with the findings it is for: `Truncated, empty file`.
+pub fn remedies(attention: &[Attention]) -> Vec<(String, String)> {
+    let mut remedies: Vec<(Vec<&str>, &str)> = Vec::new();
+    for item in attention {
+        match remedies.iter_mut().find(|(_, remedy)| *remedy == item.reason) {
+            Some((titles, _)) if titles.contains(&item.title.as_str()) => {}
+            Some((titles, _)) => titles.push(&item.title),
+            None => remedies.push((vec![&item.title], &item.reason)),
+        }
+    }
+    let named = |titles: Vec<&str>| {
+        titles[1..].iter().fold(titles[0].to_owned(), |all, title| format!("{all}, {}", lower_first(title)))
+    };
+    remedies.into_iter().map(|(titles, remedy)| (named(titles), remedy.to_owned())).collect()
 }
 
 /// `12 days` on the attention list.
@@ -172,7 +203,7 @@ pub fn balance_terms(balance: &Balance) -> [(&'static str, u64); 7] {
 /// What the sum leaves out.
 pub fn balance_rest(balance: &Balance) -> String {
     format!(
-        "{} of records. The files present take {}, {}.",
+        "{} to documents. The files present take {}, {}.",
         changes(balance.changed),
         bytes(balance.bytes_at_end),
         bytes_moved(balance.bytes_at_start, balance.bytes_at_end)
@@ -180,7 +211,7 @@ pub fn balance_rest(balance: &Balance) -> String {
 }
 
 /// Head of the table by person.
-pub const BY_WHOM_COLUMNS: [&str; 5] = ["Person", "Added", "Changed", "Removed", "Reasons given"];
+pub const BY_WHOM_COLUMNS: [&str; 5] = ["Person", "Added", "Changes", "Removed", "Reasons given"];
 
 /// `3 others` in the table by person.
 pub fn others(n: u64) -> String {
@@ -223,18 +254,27 @@ pub fn analysed(counts: &AnalysisCounts) -> (String, String) {
 }
 
 /// Names of the chart's series, in drawing order.
-pub const SERIES: [&str; 3] = ["added", "changed", "removed"];
+pub const SERIES: [&str; 3] = ["added", "changes", "removed"];
+
+/// Said instead of the chart where it would be empty.
+pub fn quiet_weeks(observed: u64) -> String {
+    match observed {
+        0 => "No week was observed yet.".to_owned(),
+        1 => "Nothing was added, changed or removed in the last week.".to_owned(),
+        n => format!("Nothing was added, changed or removed in the last {} weeks.", count(n)),
+    }
+}
 
 /// The chart in words, for those who do not see it.
 pub fn weeks_alt(weeks: &[Week]) -> String {
-    let mut alt = "Bar chart of documents added, changed and removed per week.".to_owned();
+    let mut alt = "Bar chart of documents added, changes, and documents removed per week.".to_owned();
     for week in weeks {
         if week.observed {
             alt.push_str(&format!(
-                " Week of {}: {} added, {} changed, {} removed.",
+                " Week of {}: {} added, {}, {} removed.",
                 dates::day(week.from),
                 count(week.added),
-                count(week.changed),
+                changes(week.changed),
                 count(week.removed)
             ));
         } else {
@@ -246,7 +286,26 @@ pub fn weeks_alt(weeks: &[Week]) -> String {
 
 /// Head of a breakdown.
 pub fn breakdown_columns(first: &'static str) -> [&'static str; 7] {
-    [first, "Documents", "Share", "Size", "Added", "Removed", "Flagged"]
+    [first, "Documents", "Share", "Size", "Added", "Removed", "Attention"]
+}
+
+/// A kind, site or status as it is printed.
+pub fn code(code: &str) -> &str {
+    if code == UNSTATED_CODE { "not given" } else { code }
+}
+
+/// Which breakdowns are left out: `No document has a site or a status.`
+pub fn unstated(dimensions: &[&str]) -> String {
+    let each: Vec<String> = dimensions.iter().map(|dimension| format!("a {}", lower_first(dimension))).collect();
+    format!("No document has {}.", each.join(" or "))
+}
+
+/// Site and kind of a changed document: `DE-04 · lab-table`.
+pub fn place(site: Option<&str>, kind: Option<&str>) -> String {
+    match (site, kind) {
+        (Some(site), Some(kind)) => format!("{site} · {kind}"),
+        (site, kind) => site.or(kind).unwrap_or(NONE).to_owned(),
+    }
 }
 
 /// Head of the image figures.
@@ -321,10 +380,10 @@ fn thumbnails_hash(content: &ReportContent) -> String {
 pub const OVERDUE_COLUMNS: [&str; 4] = ["Kind", "Site", "Due", "Overdue"];
 
 /// Head of the attention list.
-pub const ATTENTION_COLUMNS: [&str; 3] = ["What and where", "Site", "Open for"];
+pub const ATTENTION_COLUMNS: [&str; 4] = ["Finding", "File", "Site", "Open for"];
 
 /// Head of the findings.
-pub const FINDING_COLUMNS: [&str; 4] = ["Picture", "Finding and file", "Site", "Open since"];
+pub const FINDING_COLUMNS: [&str; 4] = ["Picture", "File and findings", "Site", "Open since"];
 
 /// Head of the duplicates.
 pub const DUPLICATE_COLUMNS: [&str; 4] = ["Files with the same bytes", "Site", "Size", "SHA-256"];
@@ -380,16 +439,6 @@ pub fn picture_alt(file_name: &str, flags: &[String]) -> String {
     } else {
         format!("Picture of {file_name}: {}", flags.join(", "))
     }
-}
-
-/// Flags under a thumbnail.
-pub fn picture_flags(new: bool, flags: &[String]) -> Option<String> {
-    let mut words: Vec<&str> = Vec::new();
-    if new {
-        words.push("new");
-    }
-    words.extend(flags.iter().map(String::as_str));
-    (!words.is_empty()).then(|| words.join(" · "))
 }
 
 /// `Page 3 of 12`.

@@ -3,7 +3,7 @@ use jiff::tz::TimeZoneDatabase;
 use proptest::prelude::*;
 
 use super::{dates, numbers, report};
-use crate::content::{Action, Change, Paper, Period, by_whom};
+use crate::content::{Action, Attention, Change, Paper, Period, by_whom};
 use crate::sample;
 
 #[test]
@@ -46,6 +46,28 @@ fn the_headline_says_what_came_and_what_needs_attention() {
     assert_eq!(report::headline(&empty), "No document added, changed or removed, nothing needs attention");
     let full = sample::content(7, 300, Paper::A4);
     assert!(report::headline(&full).ends_with(&format!("{} need attention", full.attention.len())));
+}
+
+#[test]
+fn what_to_do_is_said_once_for_all_findings_it_is_for() {
+    let item = |title: &str, others: &[&str], reason: &str| Attention {
+        title: title.to_owned(),
+        others: others.iter().map(|&other| other.to_owned()).collect(),
+        reason: reason.to_owned(),
+        file_name: "a.jpg".to_owned(),
+        site: None,
+        age_days: 0,
+        link: None,
+    };
+    let list = [
+        item("Truncated", &[], "Upload."),
+        item("Blurred", &["Low resolution"], "Look."),
+        item("Empty file", &[], "Upload."),
+        item("Truncated", &[], "Upload."),
+    ];
+    let said = [("Truncated, empty file", "Upload."), ("Blurred", "Look.")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    assert_eq!(report::remedies(&list), said);
+    assert_eq!(report::titles(&list[1]), "Blurred, low resolution");
 }
 
 #[test]

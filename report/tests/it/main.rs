@@ -4,25 +4,17 @@
 //! `page-validation` 0.11, named by `TRIALBRIEF_PYTHON`; without the variable that test says what is missing and
 //! fails.
 
+mod picture;
 mod poppler;
 
-use report::content::{DuplicateFile, Paper, ReportContent, Thumbnails};
+use std::path::Path;
+
+use report::content::{DuplicateFile, Finding, Paper, ReportContent, Thumbnails};
 use report::pdf::{self, Pdf};
 use report::sample;
 
-/// A lit disc: any JPEG will do.
-fn paint(width: u32, height: u32, number: usize) -> Vec<u8> {
-    let shade = |x: u32, y: u32| ((x * 3 + y * 2) as usize + number * 29) % 256;
-    let pixels: Vec<u8> = (0..height).flat_map(|y| (0..width).map(move |x| shade(x, y) as u8)).collect();
-    let mut jpeg = Vec::new();
-    jpeg_encoder::Encoder::new(&mut jpeg, 70)
-        .encode(&pixels, width as u16, height as u16, jpeg_encoder::ColorType::Luma)
-        .expect("a JPEG");
-    jpeg
-}
-
 fn rendered(content: &ReportContent) -> Pdf {
-    pdf::render(content, &sample::thumbnails(content, paint)).expect("a valid PDF")
+    pdf::render(content, &sample::thumbnails(content, picture::paint)).expect("a valid PDF")
 }
 
 fn samples() -> impl Iterator<Item = (String, ReportContent)> {
@@ -50,8 +42,22 @@ fn a_change_of_bytes_needs_a_new_template_version() {
     let pdf = rendered(&sample::content(7, 30, Paper::A4));
     assert_eq!(
         (pdf::TEMPLATE_VERSION, pdf.sha256.as_str()),
-        ("1", "df5361c3eb6468652056d81afa224353fc6174221e6b2824e2ac6ccd735b6399")
+        ("2", "690b7235656ec6492144ff9d1718985b8be1d3858be1553876943f8cffa44014")
     );
+}
+
+/// If this fails and the change is meant: `cargo run -p report --example render_samples`, look at the pages, commit.
+#[test]
+fn the_pictures_in_the_documentation_show_the_pages_of_today() {
+    let listed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/report/samples.sha256");
+    let listed = std::fs::read_to_string(listed).expect("the hashes beside the pictures");
+    let today: String = sample::SAMPLES
+        .iter()
+        .map(|(name, changes, paper, _)| {
+            format!("{}  {name}.pdf\n", rendered(&sample::content(7, *changes, *paper)).sha256)
+        })
+        .collect();
+    assert_eq!(listed, today);
 }
 
 #[test]
@@ -116,17 +122,18 @@ fn page_one_holds_its_parts_in_their_order() {
 
 #[test]
 fn the_tags_read_in_order_with_headings_tables_scopes_figures_and_links() {
-    let content = sample::content(7, 30, Paper::A4);
+    let mut content = sample::content(7, 30, Paper::A4);
+    content.expected = Some(sample::expected(30));
     let item = &content.attention[0];
     let tags = poppler::structure(&rendered(&content).bytes);
     let mut at = 0;
     for part in [
-        "H1 \"21 documents added, 3 need attention\"",
+        "H1 \"21 documents added, 5 need attention\"",
         "H2 \"Needs attention\"",
         "/Scope /Column",
         &item.title,
-        &item.reason,
         &item.file_name,
+        &item.reason,
         "H2 \"Added, changed, removed\"",
         "\"+ added\"",
         "H2 \"By whom and why\"",
@@ -138,6 +145,7 @@ fn the_tags_read_in_order_with_headings_tables_scopes_figures_and_links() {
         "Link (inline)",
         "H2 \"Breakdowns\"",
         "H3 \"By kind\"",
+        "H3 \"Overdue documents\"",
         "H2 \"Findings\"",
         "H2 \"Contact sheet\"",
         "H2 \"Table of changes\"",
@@ -151,6 +159,66 @@ fn the_tags_read_in_order_with_headings_tables_scopes_figures_and_links() {
     }
     let figures = content.thumbnails.len() + 1;
     assert!(tags.matches("Figure").count() >= figures, "a picture without a figure");
+}
+
+#[test]
+fn two_findings_of_one_file_are_one_row() {
+    let mut content = sample::content(7, 30, Paper::A4);
+    let blurred = Finding { file_name: "twice.jpg".to_owned(), ..content.findings[0].clone() };
+    let small = Finding { sentence: "The image has very few pixels.".to_owned(), ..blurred.clone() };
+    content.findings = vec![blurred, small];
+    let text = poppler::text_of_all(&rendered(&content).bytes);
+    assert_eq!(text.matches("twice.jpg").count(), 1);
+    assert!(text.contains("The image has very few pixels."));
+}
+
+#[test]
+fn flags_under_a_picture_are_printed_whole() {
+    let mut content = sample::content(7, 30, Paper::A4);
+    content.attention.clear();
+    content.thumbnails[0].new = true;
+    content.thumbnails[0].flags = ["Low resolution", "Unsupported encoding"].map(str::to_owned).into();
+    let text = poppler::text_of_all(&rendered(&content).bytes);
+    assert!(text.contains("Low resolution Unsupported encoding New"), "{text}");
+}
+
+#[test]
+fn heads_of_columns_are_printed_whole() {
+    for (name, content) in samples().filter(|(_, content)| content.balance.present_at_end > 0) {
+        let text = poppler::text_of_all(&rendered(&content).bytes);
+        for head in [
+            report::wording::report::breakdown_columns("Kind").join(" "),
+            report::wording::report::QUALITY_COLUMNS.join(" "),
+            report::wording::report::CHANGE_COLUMNS.join(" "),
+            report::wording::report::BY_WHOM_COLUMNS.join(" "),
+        ] {
+            assert!(text.contains(&head), "{name}: {head}");
+        }
+    }
+}
+
+#[test]
+fn a_dimension_that_no_document_has_is_left_out_in_words() {
+    let mut content = sample::content(7, 30, Paper::A4);
+    content.by_status.truncate(1);
+    content.by_status[0].code = "none".to_owned();
+    let text = poppler::text_of_all(&rendered(&content).bytes);
+    assert!(text.contains("No document has a status.") && !text.contains("By status"));
+}
+
+#[test]
+fn no_figure_of_the_sum_is_shortened() {
+    let mut content = sample::content(7, 30, Paper::Letter);
+    content.balance.present_at_start = 123_456_789_012;
+    content.balance.present_at_end = content.balance.present_at_start + 21;
+    let text = poppler::text(&rendered(&content).bytes, 1);
+    assert!(text.contains("123,456,789,012") && text.contains("123,456,789,033"), "{text}");
+}
+
+#[test]
+fn the_chart_calls_changes_changes() {
+    let text = poppler::text(&rendered(&sample::content(7, 30, Paper::A4)).bytes, 1);
+    assert!(text.contains("Documents added and removed, and changes, per week"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{CELL, CELL_BOLD, CELL_MONO, HEADLINE, fit, line, wrap};
+use super::{CELL, CELL_BOLD, CELL_MONO, HEADLINE, TEXT, fit, line, wrap, wrap_prose};
 use crate::pdf::fonts::{Typeface, visible};
 use crate::sample::HOSTILE_NAMES;
 
@@ -36,6 +36,14 @@ fn a_name_of_three_hundred_letters_fills_its_column() {
     let lines = wrap(&format!("{}.pdf", "x".repeat(296)), CELL, 120.0);
     assert!(lines.iter().all(|line| line.width <= 120.0));
     assert!(lines[..lines.len() - 1].iter().all(|line| line.width > 110.0), "lines are left half empty");
+}
+
+#[test]
+fn no_sentence_of_the_methods_ends_on_a_lonely_word() {
+    for (_, explanation) in crate::wording::methods::METHODS {
+        let lines = wrap_prose(explanation, TEXT, 342.0);
+        assert!(lines.len() == 1 || lines[lines.len() - 1].width > 0.2 * 342.0, "{explanation}");
+    }
 }
 
 proptest! {
