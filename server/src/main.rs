@@ -162,7 +162,8 @@ async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<Exi
     settings.reached_at(listener.local_addr()?);
     let clock = Clock::system();
     let ports = wire::connect(&Urls::of(&settings), clock.clone())?;
-    let mut app = app::build(&ports, &AppSettings::of(&settings)?);
+    let outbox = settings.mail.outbox().map(ToOwned::to_owned);
+    let mut app = app::build(&ports, &AppSettings { outbox, ..AppSettings::of(&settings)? });
     app::catch_up(&ports).await?;
     #[expect(clippy::disallowed_methods, reason = "how long the demo took by the wall, told to the person who waited")]
     let began = std::time::Instant::now();
