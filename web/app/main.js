@@ -1,9 +1,11 @@
 // The page's frame: who is here, where one is, and what is shown.
 
 import { Problem, send, session } from "./api.js";
+import { auditPage, streamPage } from "./audit.js";
 import { documentPage } from "./document.js";
 import { h, head, panel, toast, typed } from "./dom.js";
 import { alertBox } from "./form.js";
+import { membersPage } from "./members.js";
 import { mailPage, outboxPage } from "./outbox.js";
 import { reportPage, reportsPage } from "./reports.js";
 import { subscriptionsPage } from "./subscriptions.js";
@@ -14,6 +16,9 @@ import { trialsPage } from "./trials.js";
 const ROUTES = [
   [/^\/trials$/, trialsPage],
   [/^\/trials\/([^/]+)$/, trialPage],
+  [/^\/trials\/([^/]+)\/members$/, membersPage],
+  [/^\/trials\/([^/]+)\/audit$/, auditPage],
+  [/^\/trials\/([^/]+)\/audit\/([^/]+)$/, streamPage],
   [/^\/documents\/([^/]+)$/, documentPage],
   [/^\/subscriptions$/, subscriptionsPage],
   [/^\/reports$/, reportsPage],

@@ -50,7 +50,7 @@ function card(subscription, load) {
   };
 
   const actions = status === "ended" ? [] : [
-    action("Send now", "", post("send-now", "A report up to now is on its way.")),
+    action("Send me a report now", "", post("send-now", "A report up to now is on its way.")),
     action("Change", "", async () => reschedule(subscription, () => void load())),
     status === "paused"
       ? action("Resume", "", post("resume", "Resumed."))
