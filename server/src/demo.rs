@@ -118,7 +118,6 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
         .collect();
     let bar = progress_bar((sample::PRESENT + changes.len()) as u64);
 
-    add_people(ports.directory.as_ref()).await?;
     let mut stage = Stage::new(ports, app.router.clone());
     bar.set_message("documents that were there before");
     for number in 0..sample::PRESENT {
@@ -152,11 +151,14 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
     Ok(told)
 }
 
-/// Adds the sample people, of whom the development sign-in lets one choose.
+/// Adds the sample people, of whom the development sign-in lets one choose, to a directory that has nobody.
 ///
 /// # Errors
 /// The directory's.
 pub async fn add_people(directory: &dyn Directory) -> ports::Result<()> {
+    if !directory.people(None, 1).await?.is_empty() {
+        return Ok(());
+    }
     for person in &PEOPLE {
         let address = Some(format!("{}@acme-trials.example", person.user.trim_start_matches("u-")));
         let (user, name) = (person.user.to_owned(), person.name.to_owned());

@@ -129,9 +129,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             let app = app::build(&ports, &AppSettings::of(&settings)?);
             app::catch_up(&ports).await?;
             let SignInKind::Development = settings.sign_in;
-            if ports.directory.people(None, 1).await?.is_empty() {
-                demo::add_people(ports.directory.as_ref()).await?;
-            }
+            demo::add_people(ports.directory.as_ref()).await?;
             tracing::info!(address = %listener.local_addr()?, "serving");
             app::run(app, ports.clock, listener, interrupted()).await?;
             Ok(ExitCode::SUCCESS)
@@ -176,6 +174,7 @@ async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<Exi
     let outbox = settings.mail.outbox().map(ToOwned::to_owned);
     let mut app = app::build(&ports, &AppSettings { outbox, ..AppSettings::of(&settings)? });
     app::catch_up(&ports).await?;
+    demo::add_people(ports.directory.as_ref()).await?;
     #[expect(clippy::disallowed_methods, reason = "how long the demo took by the wall, told to the person who waited")]
     let began = std::time::Instant::now();
     let told = demo::live(&ports, &mut app, data).await?;

@@ -97,7 +97,7 @@ async function showEvents(list, wanted, trial, names, signal) {
     h("header", {}, h("h2", {}, "Events"), h("span", { class: "small muted" }, total > events.length ? `the newest ${count(events.length)} of ${count(total)}; choose a shorter period for others` : counted(total, "event"))),
     total === 0
       ? h("p", { class: "empty" }, "None that fits.")
-      : h("div", { class: "scroll" }, h("table", { class: "table events" },
+      : h("div", { class: "scroll" }, h("table", { class: "table roomy events" },
         h("thead", {}, h("tr", {}, ["When", "What", "Who", "Why"].map((name) => h("th", { scope: "col" }, name)))),
         h("tbody", {}, events.slice(0, shown).map((event) => row(event, trial, names))))),
     shown < events.length && h("div", { class: "more" }, h("button", { type: "button", id: "more-events", onclick: () => draw(shown + PAGE) }, "Show more")));
@@ -121,4 +121,10 @@ function row({ stream, revision, type, recordedAt, actor, hash, data, opened = {
     h("td", {}, why && typed(why)));
 }
 
-const json = (value, label) => h("pre", { class: "json", tabindex: "0", "aria-label": label }, JSON.stringify(value, null, 2));
+const json = (value, label) => h("pre", { class: "json", tabindex: "0", "aria-label": label }, JSON.stringify(value, unsealed, 2));
+
+/** Sealed text says nothing as it stands; who holds its key does. */
+function unsealed(_name, value) {
+  const sealed = typeof value?.owner === "string" && typeof value.text === "string" && Object.keys(value).length === 2;
+  return sealed ? `sealed under the key of ${value.owner}` : value;
+}

@@ -22,7 +22,7 @@ export async function membersPage([trial], _query, signal) {
   };
   const table = (members) => {
     const heads = ["Name", "Role", ...(manages ? [h("span", { class: "visually-hidden" }, "Actions")] : [])];
-    return h("div", { class: "scroll" }, h("table", { class: "table" },
+    return h("div", { class: "scroll" }, h("table", { class: "table roomy" },
       h("thead", {}, h("tr", {}, heads.map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, members.map((member) => row(member)))));
   };
