@@ -37,7 +37,8 @@ function card(subscription, load) {
       try {
         await work();
       } catch (problem) {
-        failed.replaceChildren(alertBox(problem));
+        // Whoever leaves the page meanwhile has done nothing wrong.
+        if (problem.name !== "AbortError") failed.replaceChildren(alertBox(problem));
       }
       button.disabled = false;
     });
