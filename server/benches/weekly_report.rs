@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a bench that cannot set itself up fails loudly")]
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,18 +12,18 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use futures::stream::BoxStream;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ports::{
     ByteStream, Change, ChangeToken, Clock, DocumentStore, FileBody, FileEntry, FileKey, FileStore, Person, Place,
     Ports, Record, RecordFilter, Result,
 };
-use processors::MailerSettings;
 use processors::analysis::isolated::Analyser;
 use processors::analysis::{Limits, analyse};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use trialbrief::app::{self, App, AppSettings};
 use trialbrief::demo::sample;
+use trialbrief::config::{self, Sources};
 use trialbrief::wire::{self, Urls};
 
 /// Documents in the trial.
@@ -113,23 +112,11 @@ fn median_milliseconds(runs: usize, mut run: impl FnMut()) -> f64 {
 }
 
 fn settings() -> AppSettings {
+    let configured = config::load(&Sources::default()).unwrap().settings;
     AppSettings {
-        bucket: "trialbrief".to_owned(),
-        base_url: "http://127.0.0.1:8080".to_owned(),
         largest_upload_bytes: 64 << 20,
-        openers: commands::Openers::Anyone,
-        mail: MailerSettings {
-            from: ("Trialbrief".to_owned(), "reports@trialbrief.example".to_owned()),
-            domain: "trialbrief.example".to_owned(),
-            base_url: "http://127.0.0.1:8080".to_owned(),
-            largest_attachment_bytes: 7 << 20,
-            lease: SignedDuration::from_mins(15),
-            together: 16,
-        },
-        limits: Limits::default(),
-        analysed_together: 2,
         analyser: Analyser::InProcess,
-        outbox: None::<PathBuf>,
+        ..AppSettings::of(&configured).unwrap()
     }
 }
 

@@ -52,7 +52,7 @@ pub struct AppSettings {
     pub analysed_together: usize,
     /// Where analyses are carried out.
     pub analyser: Analyser,
-    /// The outbox to show in the client, where mails go to one.
+    /// The outbox that everybody may look into: the demo's, and none of any other program.
     pub outbox: Option<std::path::PathBuf>,
 }
 
@@ -79,7 +79,7 @@ impl AppSettings {
             limits: settings.analysis.limits,
             analysed_together: settings.analysis.together,
             analyser: Analyser::this_program()?,
-            outbox: mail.outbox().map(ToOwned::to_owned),
+            outbox: None,
         })
     }
 }
@@ -208,7 +208,7 @@ fn routes(commands: Commands, queries: Queries, sign_in: &Development) -> (Route
 }
 
 fn router(ports: &Ports, settings: &AppSettings, commands: Commands, queries: Queries, health: &Health) -> Router {
-    let development = Development::new(Arc::clone(&ports.directory));
+    let development = Development::new(Arc::clone(&ports.directory), settings.outbox.is_some());
     let (router, api) = routes(commands, queries, &development);
     let sign_in: Arc<dyn SignIn> = Arc::new(development);
     let mut router = router.merge(crate::health::routes(health.clone())).merge(crate::openapi::routes(api));

@@ -3,7 +3,7 @@
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
@@ -15,6 +15,10 @@ struct Files;
 /// Only our own scripts, styles and pictures; PDFs in frames; no other party is ever asked.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; \
                       frame-src 'self' blob:; object-src 'self' blob:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What every page of ours carries against being turned into something else.
+pub const GUARDS: [(HeaderName, &str); 3] =
+    [(CONTENT_SECURITY_POLICY, POLICY), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (REFERRER_POLICY, "no-referrer")];
 
 fn media_type(path: &str) -> &'static str {
     match path.rsplit('.').next() {
@@ -37,15 +41,9 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
         return http::no_such_route(uri).await.into_response();
     };
     let etag = format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..16]));
-    let common = [
-        (CONTENT_TYPE, media_type(path)),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "no-referrer"),
-        (CACHE_CONTROL, "no-cache"),
-    ];
+    let common = [(CONTENT_TYPE, media_type(path)), (CACHE_CONTROL, "no-cache")];
     if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
-        return (StatusCode::NOT_MODIFIED, common, [(ETAG, etag)]).into_response();
+        return (StatusCode::NOT_MODIFIED, GUARDS, common, [(ETAG, etag)]).into_response();
     }
-    (common, [(ETAG, etag)], file.data.into_owned()).into_response()
+    (GUARDS, common, [(ETAG, etag)], file.data.into_owned()).into_response()
 }

@@ -3,7 +3,7 @@
 mod act;
 pub mod sample;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use domain::schedule::Zone;
@@ -21,6 +21,8 @@ const WEEKS: usize = 12;
 const SEED: u64 = 1;
 /// Changes that are uploaded before the workers take them up together.
 const TOGETHER: usize = 24;
+/// Written before the twelve weeks begin, into a folder that held no documents.
+const BEGUN: &str = "demo-begun";
 /// Written when the twelve weeks are over; a demo that was interrupted before has none.
 const FINISHED: &str = "demo-finished";
 
@@ -67,10 +69,31 @@ pub struct Told {
     pub before: bool,
 }
 
+/// Whether the folder holds a demo whose twelve weeks began and were not lived through to their end.
+#[must_use]
+pub fn was_interrupted(folder: &Path) -> bool {
+    folder.join(BEGUN).exists() && !folder.join(FINISHED).exists()
+}
+
+/// Moves the folder beside itself under a name that is free, and answers that: nothing is deleted.
+///
+/// # Errors
+/// Where the system does not let it be moved, such as the root of a volume.
+pub fn put_aside(folder: &Path) -> std::io::Result<PathBuf> {
+    let folder = folder.canonicalize()?;
+    let mut aside = folder.clone().into_os_string();
+    aside.push("-interrupted");
+    while Path::new(&aside).exists() {
+        aside.push("-again");
+    }
+    std::fs::rename(&folder, &aside)?;
+    Ok(aside.into())
+}
+
 /// Lives through the twelve weeks before the clock's present time, unless the folder holds them already.
 ///
 /// # Errors
-/// Where a port or a request fails, or the folder holds a demo that was interrupted.
+/// Where a port or a request fails, or the folder holds documents that are no demo's.
 pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result<Told> {
     let finished = folder.join(FINISHED);
     if finished.exists() {
@@ -78,10 +101,11 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
     }
     if ports.documents.end().await?.0.order > 0 {
         bail!(
-            "{} holds a demo that was interrupted; remove the folder, or choose another with --data",
+            "{} holds documents that are none of the demo's; choose another folder with --data",
             folder.display()
         );
     }
+    tokio::fs::write(folder.join(BEGUN), b"").await?;
     let end = ports.clock.now();
     let start = beginning(end)?;
     let clock = &ports.clock;
@@ -94,7 +118,6 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
         .collect();
     let bar = progress_bar((sample::PRESENT + changes.len()) as u64);
 
-    add_people(ports.directory.as_ref()).await?;
     let mut stage = Stage::new(ports, app.router.clone());
     // Opened first: what has documents is opened only by those whom the configuration names.
     stage.open_trials(&PEOPLE).await?;
@@ -129,11 +152,14 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
     Ok(told)
 }
 
-/// Adds the sample people, of whom the development sign-in lets one choose.
+/// Adds the sample people, of whom the development sign-in lets one choose, to a directory that has nobody.
 ///
 /// # Errors
 /// The directory's.
 pub async fn add_people(directory: &dyn Directory) -> ports::Result<()> {
+    if !directory.people(None, 1).await?.is_empty() {
+        return Ok(());
+    }
     for person in &PEOPLE {
         let address = Some(format!("{}@acme-trials.example", person.user.trim_start_matches("u-")));
         let (user, name) = (person.user.to_owned(), person.name.to_owned());
@@ -181,4 +207,27 @@ fn progress_bar(steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:32} {pos:>3}/{len} {msg}, {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(steps).with_style(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupted_demo_is_moved_aside_and_a_finished_one_is_left_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        for times in ["-interrupted", "-interrupted-again"] {
+            std::fs::create_dir(&data).unwrap();
+            assert!(!was_interrupted(&data), "whatever else it is");
+            std::fs::write(data.join(BEGUN), b"").unwrap();
+            assert!(was_interrupted(&data));
+            let aside = put_aside(&data).unwrap();
+            assert!(aside.to_str().unwrap().ends_with(&format!("data{times}")) && aside.join(BEGUN).exists());
+        }
+        std::fs::create_dir(&data).unwrap();
+        std::fs::write(data.join(BEGUN), b"").unwrap();
+        std::fs::write(data.join(FINISHED), b"").unwrap();
+        assert!(!was_interrupted(&data));
+    }
 }

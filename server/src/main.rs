@@ -132,9 +132,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             let app = app::build(&ports, &AppSettings::of(&settings)?);
             app::catch_up(&ports).await?;
             let SignInKind::Development = settings.sign_in;
-            if ports.directory.people(None, 1).await?.is_empty() {
-                demo::add_people(ports.directory.as_ref()).await?;
-            }
+            demo::add_people(ports.directory.as_ref()).await?;
             tracing::info!(address = %listener.local_addr()?, "serving");
             app::run(app, ports.clock, listener, interrupted()).await;
             Ok(ExitCode::SUCCESS)
@@ -164,9 +162,22 @@ async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<Exi
     let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
     settings.reached_at(listener.local_addr()?);
     let clock = Clock::system();
-    let ports = wire::connect(&Urls::of(&settings), clock.clone())?;
-    let mut app = app::build(&ports, &AppSettings::of(&settings)?);
+    let mut ports = wire::connect(&Urls::of(&settings), clock.clone())?;
+    if demo::was_interrupted(data) {
+        // Moved while we hold its lock, so that nobody else is living through it.
+        let aside = demo::put_aside(data).with_context(|| format!("{} cannot be moved aside", data.display()))?;
+        drop(ports);
+        say(&format!(
+            "The demo in {} was interrupted in its twelve weeks: it was moved to {}, and they begin anew.",
+            data.display(),
+            aside.display()
+        ));
+        ports = wire::connect(&Urls::of(&settings), clock.clone())?;
+    }
+    let outbox = settings.mail.outbox().map(ToOwned::to_owned);
+    let mut app = app::build(&ports, &AppSettings { outbox, ..AppSettings::of(&settings)? });
     app::catch_up(&ports).await?;
+    demo::add_people(ports.directory.as_ref()).await?;
     #[expect(clippy::disallowed_methods, reason = "how long the demo took by the wall, told to the person who waited")]
     let began = std::time::Instant::now();
     let told = demo::live(&ports, &mut app, data).await?;
@@ -228,8 +239,17 @@ async fn verify_reports(ports: &Ports, settings: &AppSettings) -> anyhow::Result
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Resolves on Ctrl-C, or when the system asks the program to end.
+/// Resolves on Ctrl-C, or when the system asks the program to end. Work under way ends by itself; a second such signal, or this
+/// long a wait, ends the program.
 async fn interrupted() {
+    asked_to_end().await;
+    tokio::spawn(async {
+        let _ = tokio::time::timeout(Duration::from_secs(20), asked_to_end()).await;
+        std::process::exit(1);
+    });
+}
+
+async fn asked_to_end() {
     let terminated = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(mut signal) => {
@@ -242,11 +262,6 @@ async fn interrupted() {
         _ = tokio::signal::ctrl_c() => {}
         () = terminated => {}
     }
-    // Work under way ends by itself; a second signal, or this long a wait, ends the program.
-    tokio::spawn(async {
-        let _ = tokio::time::timeout(Duration::from_secs(20), tokio::signal::ctrl_c()).await;
-        std::process::exit(1);
-    });
 }
 
 fn log_to(filter: Targets, format: LogFormat) {

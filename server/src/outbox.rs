@@ -11,12 +11,16 @@ use axum::{Json, Router};
 use http::{Caller, Path, Problem};
 use mail_parser::{Addr, Address, Message, MessageParser, MimeHeaders};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 
 /// Mails shown at most, the newest.
 const SHOWN: usize = 200;
 
-/// The routes of the outbox, for anybody who is signed in. They are there only where mails go to one, which is a place for
-/// trying things out.
+/// Of each mail in the list no more is read than this, in bytes: its header, not the report that it carries.
+const HEAD: u64 = 16 * 1024;
+
+/// The routes of the outbox. Whoever is signed in reads every mail, with the report and the unsubscribe link in it, so only the
+/// demo has them.
 pub fn routes(folder: PathBuf) -> Router {
     Router::new()
         .route("/api/outbox", get(list))
@@ -38,23 +42,23 @@ async fn list(State(folder): State<PathBuf>, _: Caller) -> Result<Json<Value>, P
         else {
             continue;
         };
-        let modified = entry.metadata().await.and_then(|metadata| metadata.modified()).map_err(Problem::internal)?;
-        mails.push((modified, id));
+        let metadata = entry.metadata().await.map_err(Problem::internal)?;
+        mails.push((metadata.modified().map_err(Problem::internal)?, id, metadata.len()));
     }
     mails.sort_unstable_by(|a, b| b.cmp(a));
     let mut items = Vec::new();
-    for (_, id) in mails.into_iter().take(SHOWN) {
-        let mail = read(&folder, &id).await?;
-        let Some(parsed) = MessageParser::default().parse(&mail) else { continue };
+    for (_, id, size) in mails.into_iter().take(SHOWN) {
+        let mail = read(&folder, &id, HEAD).await?;
+        let Some(parsed) = MessageParser::default().parse_headers(&mail) else { continue };
         items.push(json!({
-            "id": id, "to": address(parsed.to()), "subject": parsed.subject(), "date": date(&parsed), "size": mail.len(),
+            "id": id, "to": address(parsed.to()), "subject": parsed.subject(), "date": date(&parsed), "size": size,
         }));
     }
     Ok(Json(json!({"items": items})))
 }
 
 async fn show(State(folder): State<PathBuf>, _: Caller, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
-    let mail = read(&folder, &id).await?;
+    let mail = read(&folder, &id, u64::MAX).await?;
     let parsed = MessageParser::default().parse(&mail).ok_or_else(|| Problem::internal("the mail cannot be read"))?;
     let attachments: Vec<Value> = parsed
         .attachments()
@@ -81,7 +85,7 @@ async fn attachment(
     _: Caller,
     Path((id, number)): Path<(String, usize)>,
 ) -> Result<Response, Problem> {
-    let mail = read(&folder, &id).await?;
+    let mail = read(&folder, &id, u64::MAX).await?;
     let not_found = || Problem::not_found("attachment");
     let parsed = MessageParser::default().parse(&mail).ok_or_else(not_found)?;
     let part = parsed.attachment(u32::try_from(number).unwrap_or(u32::MAX)).ok_or_else(not_found)?;
@@ -106,17 +110,21 @@ fn date(mail: &Message<'_>) -> Option<String> {
 }
 
 async fn source(State(folder): State<PathBuf>, _: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
-    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], read(&folder, &id).await?).into_response())
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], read(&folder, &id, u64::MAX).await?).into_response())
 }
 
-async fn read(folder: &std::path::Path, id: &str) -> Result<Vec<u8>, Problem> {
+/// The first `most` bytes of a mail.
+async fn read(folder: &std::path::Path, id: &str, most: u64) -> Result<Vec<u8>, Problem> {
     let is_plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !id.is_empty();
     if !is_plain {
         return Err(Problem::not_found("mail"));
     }
-    match tokio::fs::read(folder.join(format!("{id}.eml"))).await {
-        Ok(bytes) => Ok(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Problem::not_found("mail")),
-        Err(error) => Err(Problem::internal(error)),
-    }
+    let file = match tokio::fs::File::open(folder.join(format!("{id}.eml"))).await {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Problem::not_found("mail")),
+        Err(error) => return Err(Problem::internal(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes).await.map_err(Problem::internal)?;
+    Ok(bytes)
 }

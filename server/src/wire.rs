@@ -58,12 +58,6 @@ impl Urls {
         .map(|url| String::from(&**url));
         Self { events, documents, views, directory, keys, files, queue, mail }
     }
-
-    /// The folder of the outbox, where mails go to one.
-    #[must_use]
-    pub fn outbox(&self) -> Option<std::path::PathBuf> {
-        self.mail.strip_prefix("outbox:").map(Into::into)
-    }
 }
 
 /// Opens every port.

@@ -85,10 +85,29 @@ export async function read(url, options = {}) {
   }
 }
 
-/** Reads the body, no older than our last write: for lists that show what we have just changed. */
-export async function readOwn(base, query = {}, options = {}) {
-  const { data } = await read(path(base, { ...query, after }), options);
-  return data;
+/** Reads, no older than our last write: for what we may have just changed ourselves. */
+export const readNewest = (base, query = {}, options = {}) => read(path(base, { ...query, after }), options);
+
+/** The body of the same. */
+export const readOwn = async (base, query, options) => (await readNewest(base, query, options)).data;
+
+/** Reads an answer of one JSON object on each line, and calls `each` with every one as it comes. */
+export async function readLines(url, each, { signal } = {}) {
+  try {
+    const response = await fetch(url, { signal, cache: "no-store" });
+    if (!response.ok) throw refused(response.status, await content(response));
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      const lines = (rest + part.value).split("\n");
+      rest = lines.pop();
+      lines.forEach((line) => each(JSON.parse(line)));
+    }
+  } catch (error) {
+    if (error instanceof Problem || error.name === "AbortError") throw error;
+    // What broke off must not be taken for the whole.
+    throw new Problem(0, { detail: "The answer broke off before its end.", remedy: "Ask again." });
+  }
 }
 
 /** Writes once however often it is sent: each call has a key of its own. */

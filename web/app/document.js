@@ -1,13 +1,15 @@
 // One document: its picture, what was found in it, its properties; edit and delete.
 
 import { read, segment, write } from "./api.js";
-import { h, head, icon, openDialog, panel, refill, toast, typed } from "./dom.js";
+import { announce, h, head, icon, openDialog, panel, refill, toast, typed } from "./dom.js";
 import { mayHaveThumbnail } from "./documents.js";
 import { field, form, input } from "./form.js";
 import { bytes, count, day, decimal, extension, moment, words } from "./format.js";
 
 // Properties that can be changed here, with the type of their control.
 const EDITABLE = [["Filename", "Name"], ["TrialId", "Trial"], ["SiteId", "Site"], ["Kind", "Kind"], ["Status", "Status"], ["DocumentDate", "Date of the document", { type: "date" }]];
+/** Milliseconds between two looks at a document that is not analysed yet. */
+const LOOK = 2000;
 // Properties shown by name; every other one is further.
 const OURS = ["_id", "Filename", "TrialId", "SiteId", "Kind", "Status", "DocumentDate", "ContentType", "Size", "MD5", "SHA256", "FileLocation", "CreatedAt", "UpdatedAt", "UpdatedBy", "Version", "after"];
 
@@ -15,12 +17,13 @@ const TONE = { problem: "bad", warning: "warn", notice: "" };
 
 export async function documentPage([id], _query, signal) {
   const base = `/api/documents/${segment(id)}`;
-  const [document, found] = await Promise.all([
-    read(base, { signal }),
-    read(`${base}/findings`, { signal }).then(({ data }) => data, () => null),
-  ]);
+  const findings = () => read(`${base}/findings`, { signal }).then(({ data }) => data, () => null);
+  let [document, found] = await Promise.all([read(base, { signal }), findings()]);
+  const mayWrite = await mayChange(trialOf(document.data), signal);
   const body = h("div");
-  const show = ({ data: record, etag }) => {
+  const show = (now) => {
+    document = now;
+    const { data: record, etag } = now;
     const trial = trialOf(record);
     refill(body,
       head({
@@ -29,16 +32,30 @@ export async function documentPage([id], _query, signal) {
         byline: [record.Status && h("span", { class: "tag" }, typed(record.Status)), [bytes(record.Size), record.UpdatedAt && `changed ${moment(record.UpdatedAt)}`].filter(Boolean).join(" · ")],
         actions: [
           h("a", { class: "button", href: `${base}/file` }, icon("download"), "Open file"),
-          h("button", { type: "button", onclick: () => edit(base, record, etag, show) }, "Edit"),
-          h("button", { type: "button", class: "danger", onclick: () => remove(base, record, etag) }, "Delete"),
-        ],
+          mayWrite && h("button", { type: "button", onclick: () => edit(base, record, etag, show) }, "Edit"),
+          mayWrite && h("button", { type: "button", class: "danger", onclick: () => remove(base, record, etag) }, "Delete"),
+        ].filter(Boolean),
       }),
       h("div", { class: "columns wide-left" },
         h("div", { class: "stack" }, findingsPanel(found), properties(record)),
         h("div", { class: "stack" }, picture(base, record), measures(found?.measures), storage(record))));
   };
+  const look = async () => {
+    found = await findings();
+    if (signal.aborted) return;
+    if (!found?.analysed) return void setTimeout(look, LOOK);
+    show(document);
+    announce("Analysed.");
+  };
   show(document);
+  if (!found?.analysed) setTimeout(look, LOOK);
   return body;
+}
+
+/** Whether one may change the trial's documents; the server has the last word. */
+async function mayChange(trial, signal) {
+  if (!trial) return true;
+  return read(`/api/trials/${segment(trial)}/summary`, { signal }).then(({ data }) => data.role !== "reader", () => true);
 }
 
 /** The stated trial, or that of the folder where the file lies. */
@@ -101,13 +118,20 @@ function measures(measured) {
   return rows.length > 0 && panel("Measures", {}, facts(rows));
 }
 
+/** What a control of this type can show of a stored value, which may be anything. */
+const shownIn = (type, value) => (type === "date" ? String(value ?? "").slice(0, 10) : value);
+
 function edit(base, record, etag, show) {
+  const fields = EDITABLE.map(([name, label, more = {}]) => ({ name, label, control: input(name, shownIn(more.type, record[name]), more) }));
+  // What the controls made of the values: they leave out line breaks and what is no date.
+  const given = fields.map(({ control }) => control.value);
   openDialog("Edit the document", (close) => form({
     label: "Save",
     cancel: close,
-    submit: async ({ Reason, ...asked }) => {
-      // Only what was changed is sent; an emptied field is taken away.
-      const changes = Object.fromEntries(EDITABLE.map(([name]) => [name, asked[name] ?? null]).filter(([name, value]) => value !== (record[name] ?? null)));
+    submit: async ({ Reason }) => {
+      // Only what somebody changed is sent; an emptied field is taken away.
+      const changed = fields.filter(({ control }, i) => control.value !== given[i]);
+      const changes = Object.fromEntries(changed.map(({ name, control }) => [name, control.value.trim() === "" ? null : control.value]));
       if (Object.keys(changes).length > 0) {
         await write("PATCH", base, changes, { "If-Match": etag, ...reasonHeader(Reason) });
         show(await read(base));
@@ -118,7 +142,7 @@ function edit(base, record, etag, show) {
   },
   h("h2", {}, "Edit the document"),
   h("div", { class: "fields" },
-    EDITABLE.map(([name, label, more]) => field(label, input(name, record[name], more), { whole: name === "Filename" })),
+    fields.map(({ name, label, control }) => field(label, control, { whole: name === "Filename" })),
     field("Reason", input("Reason", "", { placeholder: "Why it changes" }), { whole: true, hint: "Kept with the change, for the report and for inspectors." }))));
 }
 

@@ -5,17 +5,17 @@ import { h, svg, typed } from "./dom.js";
 import { ago, bytes, count, counted, day, decimal, extension, shortDay, words } from "./format.js";
 
 /** The figures on top, and the sum that makes them checkable. */
-export function figures({ documents = {}, contents = {} }, flagged) {
+export function figures({ documents = {}, contents = {} }) {
   const { present = 0, found = 0, added = 0, movedIn = 0, movedOut = 0, removed = 0, changed = 0 } = documents;
-  const analysed = contents.analysed ?? 0;
-  const attending = Math.max(contents.flagged ?? 0, flagged.length);
+  const { analysed = 0, unreadable = 0, flagged = 0 } = contents;
   return h("dl", { class: "panel figures" },
     figure("Documents", count(present), bytes(documents.bytes)),
     figure("Added", count(added), "since it began"),
     figure("Changed", count(changed), "since it began"),
     figure("Removed", count(removed), "since it began"),
-    figure("Analysed", count(analysed), `of ${count(present)}`),
-    figure("Need attention", count(attending), attending === 1 ? "document" : "documents", attending > 0 && "attention"),
+    // As in the report: what could not be read was looked at, and not analysed.
+    figure("Analysed", count(analysed - unreadable), `of ${count(present)}${unreadable ? `, ${count(unreadable)} not readable` : ""}`),
+    figure("Need attention", count(flagged), flagged === 1 ? "document" : "documents", flagged > 0 && "attention"),
     h("div", { class: "sum" },
       h("dt", { class: "visually-hidden" }, "How the documents add up"),
       h("dd", {}, `${count(present)} present = ${count(found)} found + ${count(added)} added + ${count(movedIn)} moved in − ${count(movedOut)} moved out − ${count(removed)} removed`)));
@@ -52,37 +52,45 @@ export function attention(flagged, total, now) {
 
 const SERIES = ["added", "changed", "removed"];
 
-/** Added, changed and removed by week. */
+/** The value of the highest line of an axis and the step below it: 1, 2 or 5 times a power of ten, at most four steps, as in the report. */
+function ticks(greatest) {
+  for (let power = 1; ; power *= 10) {
+    for (const step of [power, 2 * power, 5 * power]) {
+      const steps = Math.max(1, Math.ceil(greatest / step));
+      if (steps <= 4) return { step, steps, top: step * steps };
+    }
+  }
+}
+
+/** Added, changed and removed by week: bars to see, and the figures to read. */
 export function activity(weeks) {
   const shown = weeks.slice(-12);
-  const total = (week) => SERIES.reduce((sum, name) => sum + (week[name] ?? 0), 0);
-  const top = Math.max(1, ...shown.map(total));
-  const bars = shown.map((week, i) => {
-    let y = 100;
-    const rects = SERIES.map((name) => {
-      const height = ((week[name] ?? 0) / top) * 96;
-      y -= height;
-      return height > 0 && svg("rect", { class: name, x: 0, y, width: 10, height });
-    });
-    const text = `Week of ${day(week.from)}: ${count(week.added)} added, ${count(week.changed)} changed, ${count(week.removed)} removed`;
-    return h("div", { title: text },
-      svg("svg", { viewBox: "0 0 10 101", preserveAspectRatio: "none", "aria-hidden": "true" }, rects, svg("rect", { class: "base", x: 0, y: 100, width: 10, height: 1 })),
-      // Every third label, counted from the newest week, has room.
-      h("div", { class: "label", "aria-hidden": "true" }, (shown.length - 1 - i) % 3 === 0 ? shortDay(week.from) : ""));
-  });
+  const { step, steps, top } = ticks(Math.max(0, ...shown.flatMap((week) => SERIES.map((name) => week[name] ?? 0))));
+  const bar = (name, value = 0) => {
+    const element = h("i", { class: name });
+    // Not an attribute: the page's policy allows none that holds styles.
+    element.style.height = `${(value / top) * 100}%`;
+    return value > 0 && element;
+  };
+  const values = Array.from({ length: steps + 1 }, (_, i) => (steps - i) * step);
+  const chart = h("div", { class: "chart", "aria-hidden": "true" },
+    h("div", { class: "axis" }, values.map((value) => h("span", {}, count(value)))),
+    h("div", { class: "plot" },
+      h("div", { class: "lines" }, values.map(() => h("i"))),
+      h("div", { class: "weeks" }, shown.map((week) => h("div", {}, SERIES.map((name) => bar(name, week[name])))))),
+    // Every third label, counted from the newest week, has room.
+    h("div", { class: "labels" }, shown.map((week, i) => h("span", {}, (shown.length - 1 - i) % 3 === 0 ? shortDay(week.from) : ""))));
   return [
     h("header", {}, h("h2", {}, shown.length === 12 ? "Twelve weeks" : "Activity by week"),
       h("ul", { class: "legend", "aria-hidden": "true" }, SERIES.map((name) => h("li", {}, h("i", { class: name }), words(name))))),
-    shown.length > 0
-      ? [h("div", { class: "weeks" }, bars), weekTable(shown)]
-      : h("p", { class: "empty" }, "Nothing has happened yet."),
+    shown.length > 0 ? [chart, weekTable(shown)] : h("p", { class: "empty" }, "Nothing has happened yet."),
   ];
 }
 
-const weekTable = (weeks) => h("table", { class: "visually-hidden" },
-  h("caption", {}, "Documents by week"),
+const weekTable = (weeks) => h("table", { class: "by-week" },
+  h("caption", { class: "visually-hidden" }, "Documents by week"),
   h("thead", {}, h("tr", {}, ["Week of", ...SERIES.map(words)].map((name) => h("th", { scope: "col" }, name)))),
-  h("tbody", {}, weeks.map((week) => h("tr", {}, h("th", { scope: "row" }, day(week.from)), SERIES.map((name) => h("td", {}, count(week[name])))))));
+  h("tbody", {}, [...weeks].reverse().map((week) => h("tr", {}, h("th", { scope: "row" }, day(week.from)), SERIES.map((name) => h("td", {}, count(week[name])))))));
 
 const DIMENSIONS = ["kind", "site", "status"];
 
@@ -122,7 +130,7 @@ export function contents({ analysed = 0, unreadable = 0, images = 0, tables = 0,
     ["Clipped", images && `${mean(sums.clippedShadowsPpm, 10000)} % black, ${mean(sums.clippedHighlightsPpm, 10000)} % white`],
   ].filter(([, value]) => value);
   return [
-    h("header", {}, h("h2", {}, "Contents"), h("span", { class: "small muted" }, `${count(analysed)} analysed`)),
+    h("header", {}, h("h2", {}, "Contents"), h("span", { class: "small muted" }, `${count(analysed - unreadable)} analysed`)),
     facts.length > 0
       ? h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))
       : h("p", { class: "empty" }, "Nothing has been analysed yet."),

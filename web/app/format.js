@@ -43,6 +43,8 @@ export const shortDay = (text, zone) => formatted(text, { day: "numeric", month:
 export const moment = (text, zone) => formatted(text, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }, zone);
 /** "Mon, 30 November 2026, 08:00". */
 export const due = (text, zone) => formatted(text, { ...DAY, weekday: "short", hour: "2-digit", minute: "2-digit" }, zone);
+/** "30 Nov 2026, 08:00:07". */
+export const second = (text) => formatted(text, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 /** "08:00:07". */
 export const clock = (text) => formatted(text, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 

@@ -1,9 +1,11 @@
 // The page's frame: who is here, where one is, and what is shown.
 
-import { Problem, read, send, session } from "./api.js";
+import { Problem, send, session } from "./api.js";
+import { auditPage, streamPage } from "./audit.js";
 import { documentPage } from "./document.js";
 import { h, head, panel, toast, typed } from "./dom.js";
 import { alertBox } from "./form.js";
+import { membersPage } from "./members.js";
 import { mailPage, outboxPage } from "./outbox.js";
 import { reportPage, reportsPage } from "./reports.js";
 import { subscriptionsPage } from "./subscriptions.js";
@@ -14,6 +16,9 @@ import { trialsPage } from "./trials.js";
 const ROUTES = [
   [/^\/trials$/, trialsPage],
   [/^\/trials\/([^/]+)$/, trialPage],
+  [/^\/trials\/([^/]+)\/members$/, membersPage],
+  [/^\/trials\/([^/]+)\/audit$/, auditPage],
+  [/^\/trials\/([^/]+)\/audit\/([^/]+)$/, streamPage],
   [/^\/documents\/([^/]+)$/, documentPage],
   [/^\/subscriptions$/, subscriptionsPage],
   [/^\/reports$/, reportsPage],
@@ -70,11 +75,9 @@ function markNavigation(route) {
   }
 }
 
-async function showFrame() {
+function showFrame() {
   const links = [["Trials", "#/trials"], ["Subscriptions", "#/subscriptions"], ["Reports", "#/reports"]];
-  // Only the demo has an outbox to look into.
-  const hasOutbox = await read("/api/outbox").then(() => true, () => false);
-  if (hasOutbox) links.push(["Outbox", "#/outbox"]);
+  if (person.outbox) links.push(["Outbox", "#/outbox"]);
   const nav = document.getElementById("nav");
   nav.replaceChildren(h("ul", {}, links.map(([text, href]) => h("li", {}, h("a", { href }, text)))));
   nav.hidden = false;
@@ -104,7 +107,7 @@ async function begin() {
     if (problem.status !== 401) main.replaceChildren(head({ title: "Trialbrief" }), alertBox(problem));
     return;
   }
-  await showFrame();
+  showFrame();
   await show();
 }
 

@@ -16,7 +16,7 @@ export async function outboxPage(_parts, _query, signal) {
   return [
     head({ title: "Outbox", byline: "The demo sends nothing: its mails stay here." }),
     rows.length === 0
-      ? h("div", { class: "panel" }, h("p", { class: "empty" }, "No mail yet. Subscribe to a trial, then choose Send now."))
+      ? h("div", { class: "panel" }, h("p", { class: "empty" }, "No mail yet. Subscribe to a trial, then choose Send me a report now."))
       : h("section", { class: "panel flush", "aria-label": "Mails" }, h("div", { class: "scroll" }, h("table", { class: "table" },
         h("thead", {}, h("tr", {}, [["Subject"], ["To", "wide"], ["Date"], ["Size", "wide number"]].map(([name, className]) => h("th", { scope: "col", class: className }, name)))),
         h("tbody", {}, rows)))),

@@ -27,7 +27,7 @@ export async function reportsPage(_parts, query, signal) {
     }
   };
   const draw = (next) => refill(list, shown.length === 0
-    ? h("div", { class: "panel" }, h("p", { class: "empty" }, "No report yet. The first one comes when a subscription is due, or by Send now."))
+    ? h("div", { class: "panel" }, h("p", { class: "empty" }, "No report yet. The first one comes when a subscription is due, or by Send me a report now."))
     : h("section", { class: "panel flush", "aria-label": "Reports" },
       h("div", { class: "scroll" }, h("table", { class: "table" },
         h("thead", {}, h("tr", {}, [["Period"], ["Trial"], ["Status"], ["Pages", "wide number"], ["Size", "wide number"], ["Made", "wide"]].map(([name, className]) => h("th", { scope: "col", class: className }, name)))),

@@ -21,7 +21,7 @@ function quarterHours() {
 
 /** The sentence of a schedule, with its next due: "Every Monday at 08:00 Europe/Berlin; next: 30 November 2026". */
 export function sentence({ sentence: text, nextDue }, zone) {
-  return !nextDue || /next/i.test(text) ? text : `${text}; next: ${day(nextDue, zone)}`;
+  return nextDue ? `${text}; next: ${day(nextDue, zone)}` : text;
 }
 
 /** Asks when, and subscribes to the trial. */

@@ -37,7 +37,8 @@ function card(subscription, load) {
       try {
         await work();
       } catch (problem) {
-        failed.replaceChildren(alertBox(problem));
+        // Whoever leaves the page meanwhile has done nothing wrong.
+        if (problem.name !== "AbortError") failed.replaceChildren(alertBox(problem));
       }
       button.disabled = false;
     });
@@ -50,7 +51,7 @@ function card(subscription, load) {
   };
 
   const actions = status === "ended" ? [] : [
-    action("Send now", "", post("send-now", "A report up to now is on its way.")),
+    action("Send me a report now", "", post("send-now", "A report up to now is on its way.")),
     action("Change", "", async () => reschedule(subscription, () => void load())),
     status === "paused"
       ? action("Resume", "", post("resume", "Resumed."))

@@ -1,11 +1,11 @@
 // One trial: live figures, what needs attention, and its documents.
 
-import { path, read, readOwn, segment } from "./api.js";
+import { path, read, readNewest, segment } from "./api.js";
 import { documentsPanel } from "./documents.js";
 import { announce, h, head, icon, refill, typed } from "./dom.js";
 import { activity, attention, breakdown, contents, figures, findings } from "./figures.js";
 import { alertBox } from "./form.js";
-import { clock, counted, moment, words } from "./format.js";
+import { clock, count, counted, moment, words } from "./format.js";
 import { subscribe } from "./subscribe.js";
 import { changeTrial } from "./trials.js";
 
@@ -14,8 +14,9 @@ const POLL = 2000;
 
 export async function trialPage([trial], _query, signal) {
   const base = `/api/trials/${segment(trial)}/summary`;
-  let summary = await readOwn(base, {}, { signal });
-  const state = { at: null, dimension: "kind", etag: null, late: false };
+  const first = await readNewest(base, {}, { signal });
+  let summary = first.data;
+  const state = { at: null, dimension: "kind", etag: first.etag, late: false };
 
   const byline = h("span", { class: "live" });
   const role = h("span", { class: "tag accent" }, words(summary.role ?? "reader"));
@@ -28,7 +29,7 @@ export async function trialPage([trial], _query, signal) {
 
   const draw = () => {
     const now = summary.asOf ?? new Date().toISOString();
-    refill(parts.figures, figures(summary.figures ?? {}, summary.flagged ?? []));
+    refill(parts.figures, figures(summary.figures ?? {}));
     refill(parts.attention, attention(summary.flagged ?? [], summary.figures?.contents?.flagged ?? 0, now));
     refill(parts.activity, activity(summary.weeks ?? []));
     refill(parts.breakdown, breakdown(summary.breakdown ?? {}, state.dimension, (dimension) => {
@@ -47,7 +48,7 @@ export async function trialPage([trial], _query, signal) {
       : state.late ? "Waiting for the server" : summary.asOf ? `Live, as of ${clock(summary.asOf)}` : "Live";
   };
 
-  /** Looks again; says whether anything changed. */
+  /** Looks again, and shows what has changed. */
   const look = async () => {
     const headers = state.etag ? { "If-None-Match": state.etag } : {};
     const answer = await read(path(base, { at: state.at }), { headers, signal });
@@ -60,17 +61,16 @@ export async function trialPage([trial], _query, signal) {
       state.late = false;
       draw();
     }
+    // Rows and small pictures follow: what is analysed has a picture that was not there before.
+    if (changed && !state.at) {
+      announce(told(summary));
+      documents.changed(summary);
+    }
   };
   const poll = async () => {
     if (document.hidden || state.at) return;
     try {
-      const before = present(summary);
       await look();
-      const after = present(summary);
-      if (after !== before) {
-        announce(`${counted(after, "document")} now, ${counted(summary.figures?.contents?.flagged ?? 0, "document")} to look at.`);
-        documents.changed(summary);
-      }
     } catch (problem) {
       if (signal.aborted) return;
       state.late = true;
@@ -88,6 +88,8 @@ export async function trialPage([trial], _query, signal) {
       byline: [h("span", { class: "mono" }, typed(trial)), role, byline],
       actions: [
         summary.role === "coordinator" && h("button", { type: "button", onclick: () => changeTrial(summary, () => void look()) }, "Settings"),
+        summary.role === "coordinator" && h("a", { class: "button", href: `#/trials/${segment(trial)}/audit` }, "History"),
+        h("a", { class: "button", href: `#/trials/${segment(trial)}/members` }, "Members"),
         h("a", { class: "button", href: `#${path("/reports", { trial })}` }, "Reports"),
         h("button", { class: "primary", type: "button", onclick: () => subscribe(trial) }, icon("mail"), "Subscribe"),
       ].filter(Boolean),
@@ -102,7 +104,10 @@ export async function trialPage([trial], _query, signal) {
   ];
 }
 
-const present = (summary) => summary.figures?.documents?.present ?? 0;
+/** The figures in a sentence, for those who do not see them change. */
+function told({ figures: { documents = {}, contents: read = {} } = {} }) {
+  return `${counted(documents.present ?? 0, "document")} now, ${count(read.analysed ?? 0)} looked at, ${count(read.flagged ?? 0)} to look at yourself.`;
+}
 
 /** Calls `work` again and again, each time after the last call has ended, until one leaves the page. */
 function every(milliseconds, work, signal) {

@@ -39,6 +39,7 @@ export function uploadArea(trial, known, done, signal) {
     if (stored) done();
     else {
       upload.retry = () => {
+        upload.retry = null;
         progressed.failed -= 1;
         if (upload.refused) upload.describe(new FormData(properties));
         queue.push(upload);
@@ -53,7 +54,7 @@ export function uploadArea(trial, known, done, signal) {
     chooser.value = "";
   });
   takeDrops(drop, add, signal);
-  return h("div", { class: "stack upload" },
+  return h("div", { class: "stack" },
     drop,
     h("details", {}, h("summary", {}, "Properties for the files to come"), properties),
     list);

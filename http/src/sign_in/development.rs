@@ -38,13 +38,14 @@ const SAMPLES: usize = 50;
 #[derive(Clone)]
 pub struct Development {
     directory: Arc<dyn Directory>,
+    outbox: bool,
 }
 
 impl Development {
-    /// Over the people of a directory.
+    /// Over the people of a directory; `outbox` says whether there is one to look into.
     #[must_use]
-    pub fn new(directory: Arc<dyn Directory>) -> Self {
-        Self { directory }
+    pub fn new(directory: Arc<dyn Directory>, outbox: bool) -> Self {
+        Self { directory, outbox }
     }
 
     /// The routes by which one signs in and out.
@@ -58,6 +59,10 @@ impl Development {
 
     async fn active(&self, user: &str) -> Result<Option<Person>, Problem> {
         Ok(self.directory.person(user).await?.filter(|person| person.active))
+    }
+
+    fn tell(&self, person: Person) -> Me {
+        Me { user: person.user, name: person.name, address: person.address, outbox: self.outbox }
     }
 }
 
@@ -97,12 +102,8 @@ struct Me {
     name: String,
     /// Mail address, where the person has one.
     address: Option<String>,
-}
-
-impl From<Person> for Me {
-    fn from(person: Person) -> Self {
-        Self { user: person.user, name: person.name, address: person.address }
-    }
+    /// Whether mails stay in an outbox that can be looked into: the demo's.
+    outbox: bool,
 }
 
 /// A person to choose.
@@ -127,7 +128,7 @@ async fn sign_in(
     let person =
         person.ok_or_else(|| Problem::invalid("user", format!("Nobody here is called {:?}.", user.as_str())))?;
     let cookie = format!("{COOKIE_NAME}={user}; HttpOnly; SameSite=Strict; Path=/");
-    Ok(([(SET_COOKIE, cookie)], Json(Me::from(person))).into_response())
+    Ok(([(SET_COOKIE, cookie)], Json(development.tell(person))).into_response())
 }
 
 /// Signs out: development and demo only.
@@ -142,7 +143,7 @@ async fn sign_out(_here: OwnPages) -> Response {
 #[utoipa::path(get, path = "/api/me", tag = "sign-in", responses((status = 200, body = Me), Problems))]
 async fn me(State(development): State<Development>, caller: Caller) -> Result<Json<Me>, Problem> {
     let person = development.active(caller.user.as_str()).await?.ok_or_else(Problem::unauthenticated)?;
-    Ok(Json(person.into()))
+    Ok(Json(development.tell(person)))
 }
 
 /// People to choose from when signing in: development and demo only. The first 50 who are active.

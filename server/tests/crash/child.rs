@@ -13,15 +13,14 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 use commands::Openers;
 use domain::id::UserId;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ports::{
     Accepted, Clock, EventLog, Expected, Mail, Mailer, NewEvent, NotSent, Person, Ports, Position, StoredEvent,
 };
-use processors::MailerSettings;
-use processors::analysis::Limits;
 use processors::analysis::isolated::Analyser;
 use tower::ServiceExt;
 use trialbrief::app::{self, App, AppSettings};
+use trialbrief::config::{self, Sources};
 use trialbrief::wire::{self, Urls};
 
 use crate::script::{Ask, script, start};
@@ -40,24 +39,13 @@ pub const DONE: &str = "done";
 const PEOPLE: [(&str, &str); 4] =
     [("ada", "Ada Berger"), ("ben", "Ben Okafor"), ("chi", "Chiara Nowak"), ("dov", "Dov Lindqvist")];
 
-pub fn settings(outbox: Option<PathBuf>) -> AppSettings {
+pub fn settings() -> AppSettings {
+    let configured = config::load(&Sources::default()).unwrap().settings;
     AppSettings {
-        bucket: "trialbrief".to_owned(),
-        base_url: "http://127.0.0.1:8080".to_owned(),
         largest_upload_bytes: 1 << 20,
         openers: Openers::People(vec![UserId::parse("user", "ada").unwrap()]),
-        mail: MailerSettings {
-            from: ("Trialbrief".to_owned(), "reports@trialbrief.example".to_owned()),
-            domain: "trialbrief.example".to_owned(),
-            base_url: "http://127.0.0.1:8080".to_owned(),
-            largest_attachment_bytes: 7 << 20,
-            lease: SignedDuration::from_mins(15),
-            together: 16,
-        },
-        limits: Limits::default(),
-        analysed_together: 2,
         analyser: Analyser::InProcess,
-        outbox,
+        ..AppSettings::of(&configured).unwrap()
     }
 }
 
@@ -177,7 +165,7 @@ impl Child {
         let appends = Arc::new(Gate::new("append"));
         ports.log = Arc::new(GatedLog { log: ports.log, gate: Arc::clone(&appends) });
         let mails = Gate::new("mail");
-        let mut settings = settings(urls.outbox());
+        let mut settings = settings();
         // One at a time, so that where it hangs one delivery is in the air.
         settings.mail.together = if mails.hang_behind.is_some() { 1 } else { settings.mail.together };
         ports.mailer = Arc::new(GatedMailer { mailer: ports.mailer, journal: journal(folder), gate: mails });

@@ -220,7 +220,7 @@ fn killed_between_the_mail_and_its_record_the_delivery_is_unknown_and_never_repe
     let recorded: Vec<_> =
         outcome.events.iter().filter(|(of, ..)| *of == stream).map(|(_, kind, at)| (kind.as_str(), *at)).collect();
     let [("DeliveryAttempted", claimed), ("DeliveryUnknown", given_up)] = recorded[..] else { panic!("{recorded:?}") };
-    assert_eq!(given_up.duration_since(claimed), child::settings(None).mail.lease, "as soon as the lease had run out");
+    assert_eq!(given_up.duration_since(claimed), child::settings().mail.lease, "as soon as the lease had run out");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -229,7 +229,7 @@ async fn a_report_whose_file_was_touched_or_whose_text_was_erased_is_told_from_t
     run(folder.path(), None, |_| {});
     let urls = Urls::embedded(folder.path().to_str().unwrap());
     let ports = wire::connect(&urls, Clock::simulated(script::start())).unwrap();
-    let settings = child::settings(None);
+    let settings = child::settings();
     let before = verify_report::verify(&ports, &settings).await.unwrap();
     assert!(before.len() == 5 && before.iter().all(|report| report.to_string().ends_with("  equal")), "{before:?}");
 

@@ -54,7 +54,7 @@ impl Outcome {
         let urls = Urls::embedded(folder.to_str().unwrap());
         let end = script().last().unwrap().at;
         let ports = wire::connect(&urls, Clock::simulated(end)).unwrap();
-        let settings = settings(urls.outbox());
+        let settings = settings();
         let queries = app::queries(&ports, &settings);
         let events = events(&ports).await;
         nothing_is_open(&queries).await;

@@ -260,7 +260,14 @@ async fn the_client_is_served_with_its_policy_and_routes_that_are_none_are_probl
     assert!(!policy.contains("unsafe"), "{policy}");
     let html = String::from_utf8(client.body).unwrap();
     assert!(!html.contains("http://") && !html.contains("https://"), "no other party is asked");
-    assert_eq!(ask("GET", "/docs").await.expect(200).headers["content-type"], "text/html; charset=utf-8");
+    let docs = ask("GET", "/docs").await.expect(200);
+    for name in ["content-type", "content-security-policy", "x-content-type-options"] {
+        assert_eq!(docs.headers[name], client.headers[name], "{name}");
+    }
+    let docs = String::from_utf8(docs.body).unwrap();
+    for told in ["<code>If-Match</code>", "<code>application/merge-patch+json</code>", "<td>412</td>"] {
+        assert!(docs.contains(told), "{told}");
+    }
 
     for (method, path) in
         [("GET", "/nothing"), ("GET", "/api/nothing"), ("POST", "/"), ("GET", "/../Cargo.toml"), ("GET", "/app")]
@@ -280,6 +287,13 @@ async fn the_client_is_served_with_its_policy_and_routes_that_are_none_are_probl
         assert_eq!(answer.headers["content-type"], "application/problem+json");
         assert!(answer.headers["allow"].to_str().unwrap().contains(allowed), "{method} {path}: {:?}", answer.headers);
     }
+}
+
+#[tokio::test]
+async fn nobody_reads_mails_of_others_where_the_program_is_no_demo() {
+    let world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
+    world.get("ada", "/api/outbox").await.expect(404);
+    assert_eq!(world.get("ada", "/api/me").await.expect(200).json()["outbox"], false);
 }
 
 #[tokio::test]

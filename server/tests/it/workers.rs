@@ -103,7 +103,7 @@ async fn a_worker_that_panics_is_told_by_readyz() {
     let told = tokio::time::timeout(std::time::Duration::from_secs(30), told).await.unwrap();
     assert_eq!(told["failing"], json!({"panics": "it panicked"}));
     stop.send(()).unwrap();
-    running.await.unwrap().unwrap();
+    running.await.unwrap();
 }
 
 /// A delivery of a report of its own, rendered, tried once and put off where there is a time to try it again.
@@ -131,6 +131,7 @@ async fn delivery(sender: &Sender, n: u32, now: Timestamp, retry_at: Option<Time
         analysis: 1,
         thumbnails: vec![],
         names: vec![],
+        base_url: String::new(),
     };
     let request = delivery::Command::Request { subscription: subscription.clone(), occasion, wanted: wanted.clone() };
     sender.send(&id, &cause("request"), request).await.unwrap();

@@ -10,15 +10,14 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use commands::Openers;
 use domain::id::UserId;
 use futures::TryStreamExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ports::{Categories, Clock, Fed, Find, Person, Ports, Step, StoredEvent, Worker};
-use processors::MailerSettings;
-use processors::analysis::Limits;
 use processors::analysis::isolated::Analyser;
 use projections::{Analysis, DeliveryNow, ReportNow, Views, stamp_of};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use trialbrief::app::{self, App, AppSettings};
+use trialbrief::config::{self, Sources};
 use trialbrief::wire::{self, Urls};
 
 /// The people of every story.
@@ -57,24 +56,13 @@ impl Answer {
     }
 }
 
-pub fn settings(outbox: Option<PathBuf>) -> AppSettings {
+pub fn settings() -> AppSettings {
+    let configured = config::load(&Sources::default()).unwrap().settings;
     AppSettings {
-        bucket: "trialbrief".to_owned(),
-        base_url: "http://127.0.0.1:8080".to_owned(),
         largest_upload_bytes: 64 << 20,
         openers: Openers::People(vec![UserId::parse("user", "ada").unwrap()]),
-        mail: MailerSettings {
-            from: ("Trialbrief".to_owned(), "reports@trialbrief.example".to_owned()),
-            domain: "trialbrief.example".to_owned(),
-            base_url: "http://127.0.0.1:8080".to_owned(),
-            largest_attachment_bytes: 7 << 20,
-            lease: SignedDuration::from_mins(15),
-            together: 16,
-        },
-        limits: Limits::default(),
-        analysed_together: 2,
         analyser: Analyser::InProcess,
-        outbox,
+        ..AppSettings::of(&configured).unwrap()
     }
 }
 
@@ -100,7 +88,7 @@ impl World {
             let person = Person { user: user.to_owned(), name: name.to_owned(), address, active: true };
             ports.directory.save(&person).await.unwrap();
         }
-        let settings = settings(urls.outbox());
+        let settings = settings();
         let app = app::build(&ports, &settings);
         let views = Views::new(Arc::clone(&ports.views));
         let at_end = NothingLeftOpen { views, clock: ports.clock.clone(), wanted: true };

@@ -48,7 +48,7 @@ impl Asked {
 
     /// Status, cookie and body. `Host` is this machine's unless it is given.
     async fn sent(self, body: &Value) -> (u16, Option<String>, Value) {
-        let development = Development::new(Arc::new(People));
+        let development = Development::new(Arc::new(People), false);
         let sign_in: Arc<dyn SignIn> = Arc::new(development.clone());
         let write = axum::routing::post(async |caller: Caller| caller.user.to_string());
         let (router, _) = development.routes::<()>().split_for_parts();
@@ -73,7 +73,7 @@ impl Asked {
 #[tokio::test]
 async fn one_signs_in_as_somebody_of_the_directory_and_out_again() {
     let (status, cookie, body) = ask("POST", "/api/sign-in").sent(&json!({"user": "ann"})).await;
-    assert_eq!((status, &body), (200, &json!({"user": "ann", "name": "ANN", "address": null})));
+    assert_eq!((status, &body), (200, &json!({"user": "ann", "name": "ANN", "address": null, "outbox": false})));
     assert_eq!(cookie.as_deref(), Some("trialbrief-person=ann; HttpOnly; SameSite=Strict; Path=/"));
 
     let (status, _, body) = ask("GET", "/api/me").with("cookie", "a=b; trialbrief-person=ann").sent(&Value::Null).await;
@@ -136,7 +136,7 @@ async fn another_sites_page_cannot_write_with_our_cookie() {
 
 #[test]
 fn the_routes_document_their_bodies_and_problems() {
-    let (_, api) = Development::new(Arc::new(People)).routes::<()>().split_for_parts();
+    let (_, api) = Development::new(Arc::new(People), false).routes::<()>().split_for_parts();
     let api = serde_json::to_value(api).unwrap();
     let sign_in = &api["paths"]["/api/sign-in"]["post"];
     let schema = |media: &Value| media["schema"]["$ref"].as_str().unwrap().to_owned();
