@@ -144,7 +144,10 @@ pub struct DeliveryNow {
 }
 
 impl Row for DeliveryNow {
-    const TABLE: Table = Table { name: "deliveries", indexes: &[&["report", "due"], &["report", "id"]] };
+    const TABLE: Table = Table {
+        name: "deliveries",
+        indexes: &[&["report", "due"], &["report", "id"], &["report", "subscription", "id"]],
+    };
     crate::projection::row_as_json!();
 
     fn key(&self) -> String {
