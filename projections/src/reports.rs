@@ -147,8 +147,10 @@ pub struct DeliveryNow {
 }
 
 impl Row for DeliveryNow {
-    const TABLE: Table =
-        Table { name: "deliveries", indexes: &[&["report", "due"], &["report", "id"], &["status", "due"]] };
+    const TABLE: Table = Table {
+        name: "deliveries",
+        indexes: &[&["report", "due"], &["report", "id"], &["report", "subscription", "id"], &["status", "due"]],
+    };
     crate::projection::row_as_json!();
 
     fn key(&self) -> String {

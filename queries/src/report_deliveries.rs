@@ -6,7 +6,7 @@ use domain::delivery::Delivery;
 use domain::id::{Id, TrialId, UserId};
 use domain::schedule::Cadence;
 use domain::subscription::Subscription;
-use http::{After, Caller, Cursor, Page, Paging, Path, Problem, Problems, Query};
+use http::{After, Caller, Page, Paging, Path, Problem, Problems, Query};
 use jiff::Timestamp;
 use ports::Find;
 use projections::{DeliveryNow, DeliveryStatus, SubscriptionNow};
@@ -14,9 +14,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Queries;
-
-/// Rows looked at for somebody who sees only their own; `next` goes on from there.
-const MOST_ROWS: usize = 2_000;
 
 /// A report to one subscription.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -78,8 +75,6 @@ impl Queries {
 }
 
 /// List the deliveries of a report. Coordinators see all of them, others their own.
-///
-/// A page may have fewer items than asked for; the list ends where `next` is null.
 #[utoipa::path(get, path = "/api/reports/{id}/deliveries", tag = "reports", params(("id" = String, Path), Paging, After),
     responses((status = 200, body = Page<DeliveryListed>), Problems))]
 pub(crate) async fn route(
@@ -91,21 +86,21 @@ pub(crate) async fn route(
 ) -> Result<Page<DeliveryListed>, Problem> {
     queries.wait_for(after, &["reports", "subscriptions"]).await?;
     let (report, role) = queries.report_seen(&caller, &id).await?;
-    let sees_all = role == Role::Coordinator;
-    let look_at = if sees_all { paging.fetch() } else { MOST_ROWS };
-    let behind = paging.place::<String>()?.map(|id| (id.clone().into(), id));
-    let find = Find::all(look_at).equal("report", report.id.as_str()).range("id", None, None).after(behind);
-    let mut rows: Vec<DeliveryNow> = queries.views.find(&find).await?;
-    let looked_to = rows.last().filter(|_| rows.len() == look_at).map(|last| last.id.to_string());
-    if !sees_all {
-        let own = own_subscriptions(&report.trial, &caller.user);
-        rows.retain(|row| own.contains(&row.subscription));
-    }
-    let Page { items: rows, next } = if rows.len() > paging.limit() {
-        paging.page(rows, |last| last.id.to_string())
+    let find = Find::all(paging.fetch()).equal("report", report.id.as_str());
+    let finds = if role == Role::Coordinator {
+        vec![find]
     } else {
-        Page { items: rows, next: looked_to.map(|id| Cursor::behind(&id)) }
+        let own = own_subscriptions(&report.trial, &caller.user);
+        own.iter().map(|own| find.clone().equal("subscription", own.as_str())).collect()
     };
+    let behind = paging.place::<String>()?.map(|id| (id.clone().into(), id));
+    let mut rows: Vec<DeliveryNow> = Vec::new();
+    for find in finds {
+        rows.extend(queries.views.find(&find.range("id", None, None).after(behind.clone())).await?);
+    }
+    rows.sort_by(|a, b| a.id.cmp(&b.id));
+    rows.truncate(paging.fetch());
+    let Page { items: rows, next } = paging.page(rows, |last| last.id.to_string());
     let mut items = Vec::with_capacity(rows.len());
     for row in rows {
         items.push(queries.delivery_listed(row, role).await?);

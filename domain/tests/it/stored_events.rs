@@ -43,6 +43,18 @@ fn what_was_ever_stored_is_read_today() {
 }
 
 #[test]
+fn events_are_read_that_lack_a_field_which_was_added_later() {
+    for (name, parent, field) in
+        [("ReportRendered.v1.json", "/manifest", "base_url"), ("ContentUnreadable.v1.json", "", "media_type")]
+    {
+        let mut older = files()[name].clone();
+        let fields = older.data.pointer_mut(parent).and_then(Value::as_object_mut).unwrap();
+        assert!(fields.remove(field).is_some(), "{name} has {field}");
+        older.decode();
+    }
+}
+
+#[test]
 fn the_same_happening_is_stored_today_as_it_was_then() {
     for event in story::first_of_each_type() {
         let golden =

@@ -199,6 +199,16 @@ async fn coordinators_see_every_delivery_and_others_their_own() {
     let own = world.pages("cay", &path, 2).await;
     assert_eq!(own.len(), 1);
     assert_eq!((&own[0]["delivery"], &own[0]["detail"]), (&json!(delivery(1)), &json!(null)));
+    let wanted = Scheduled { trial: trial("ACME-1"), period: week(0), edition: edition(), so_far: false };
+    for _ in 0..3 {
+        let (subscription, occasion) = (subscriptions[1].clone(), Occasion::Resend(uuid::Uuid::new_v4()));
+        let id = Delivery::id(&report, &subscription, &occasion);
+        let request = delivery::Command::Request { subscription, occasion, wanted: wanted.clone() };
+        world.send(&id, "cay", request).await;
+    }
+    world.fold().await;
+    assert_eq!(world.pages("cay", &path, 3).await.len(), 4);
+    assert_eq!(world.get("cay", &format!("{path}?limit=3")).await.items().len(), 3, "pages are full but for the last");
     assert_eq!(world.get("eve", &path).await.problem(), not_found());
 }
 

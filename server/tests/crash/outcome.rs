@@ -203,7 +203,7 @@ impl Outcome {
         let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
         assert_eq!((count(DeliveryStatus::Sent), count(DeliveryStatus::Withheld), statuses.len()), (5, 1, 6));
         assert_eq!((self.mails.len(), self.reports.len(), self.occurrences.len()), (5, 5, 5));
-        assert!(self.figures.values().any(|figures| figures["contents"]["unreadable"].as_i64() > Some(0)));
+        assert!(self.figures.values().any(|figures| figures["contents"]["images_unreadable"].as_i64() > Some(0)));
     }
 }
 

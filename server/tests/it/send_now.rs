@@ -91,7 +91,7 @@ async fn at_exactly_the_periods_end_it_is_still_another_report_than_the_regular_
     world.until("2026-11-23T08:00[Europe/Berlin]").await;
     let (from, to) = (utc("2026-11-16T00:00[Europe/Berlin]"), utc("2026-11-23T00:00[Europe/Berlin]"));
     assert_eq!(told(&world).await, [(true, from.clone(), to.clone()), (false, from, to)]);
-    assert_eq!(subjects(&world), ["ACME-101: report so far, 16–23 Nov 2026", "ACME-101: report, 16–22 Nov 2026"]);
+    assert_eq!(subjects(&world), ["ACME-101: report so far, 16–22 Nov 2026", "ACME-101: report, 16–22 Nov 2026"]);
 
     // At the due itself the regular period has just been reported: so far is what came since midnight.
     world.send("chi", "POST", &path_of(&subscribed), json!({})).await.expect(202);
