@@ -22,8 +22,8 @@ use processors::analysis::{Limits, analyse};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use trialbrief::app::{self, App, AppSettings};
-use trialbrief::demo::sample;
 use trialbrief::config::{self, Sources};
+use trialbrief::demo::sample;
 use trialbrief::wire::{self, Urls};
 
 /// Documents in the trial.

@@ -100,10 +100,7 @@ pub async fn live(ports: &Ports, app: &mut App, folder: &Path) -> anyhow::Result
         return Ok(Told { before: true, ..Told::default() });
     }
     if ports.documents.end().await?.0.order > 0 {
-        bail!(
-            "{} holds documents that are none of the demo's; choose another folder with --data",
-            folder.display()
-        );
+        bail!("{} holds documents that are none of the demo's; choose another folder with --data", folder.display());
     }
     tokio::fs::write(folder.join(BEGUN), b"").await?;
     let end = ports.clock.now();

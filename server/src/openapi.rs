@@ -36,7 +36,8 @@ fn page(api: &Value) -> String {
 fn section(method: &str, path: &str, operation: &Value) -> String {
     let summary = text(&operation["summary"]);
     let description = text(&operation["description"]);
-    let mut html = format!("<section><h2><code>{method} {}</code></h2><p><b>{summary}</b> {description}</p>", escape(path));
+    let mut html =
+        format!("<section><h2><code>{method} {}</code></h2><p><b>{summary}</b> {description}</p>", escape(path));
     let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice).iter().map(|parameter| {
         let needed = if parameter["required"] == true { "" } else { ", optional" };
         let place = format!("{}{needed}", text(&parameter["in"]));
@@ -114,8 +115,8 @@ pub fn routes(api: OpenApi) -> Router {
     let page = page(&serde_json::to_value(&api).unwrap_or_default());
     Router::new().route("/openapi.json", get(move || async move { Json(api) })).route(
         "/docs",
-        get(move || async move {
-            (client::GUARDS, [(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
-        }),
+        get(
+            move || async move { (client::GUARDS, [(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response() },
+        ),
     )
 }
