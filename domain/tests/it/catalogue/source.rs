@@ -111,7 +111,8 @@ fn members(lines: &[&str]) -> Vec<Member> {
             docs.push(code);
             continue;
         }
-        if code.starts_with("#[") && code.ends_with(']') {
+        if code.starts_with("#[") {
+            let _ = code.ends_with(']') || lines.by_ref().any(|line| line.trim().ends_with(")]"));
             continue;
         }
         let doc = paragraph(&std::mem::take(&mut docs));
