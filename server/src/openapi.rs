@@ -17,9 +17,9 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 fn page(api: &Value) -> String {
     let mut html = String::from(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>Trialbrief API</title><link rel=\"stylesheet\" href=\"/styles.css\"><main class=\"notice\"><h1>Trialbrief API</h1>\
+         <title>Trialbrief API</title><link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\"><link rel=\"stylesheet\" href=\"/styles.css\"><main class=\"notice\"><h1>Trialbrief API</h1>\
          <p>Generated from the code. The machine-readable form, with every field of every body, is \
-         <a href=\"/openapi.json\">/openapi.json</a> (OpenAPI 3.1). What goes wrong is told as a <code>ProblemDocument</code>.</p>",
+         <a href=\"/openapi.json\">/openapi.json</a> (OpenAPI 3.1). What goes wrong is told as a <code>Problem</code>.</p>",
     );
     for (path, item) in members(&api["paths"]) {
         for method in METHODS {
