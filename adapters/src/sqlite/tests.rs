@@ -100,7 +100,10 @@ async fn an_erase_that_a_reader_holds_up_fails_alone() {
     reader.execute_batch("BEGIN; SELECT n FROM t").unwrap();
     // The writer is kept busy until both wait, so that they share its next commit.
     let (go, gone) = mpsc::channel::<()>();
-    let busy = database.write(move |_| Ok(gone.recv().unwrap()));
+    let busy = database.write(move |_| {
+        gone.recv().unwrap();
+        Ok(())
+    });
     let erase = database.erase(|connection| Ok(connection.execute("DELETE FROM t WHERE n = 1", [])?));
     let write = database.write(|connection| insert(connection, 2, 1));
     let release = async { go.send(()).unwrap() };
