@@ -27,7 +27,8 @@ pub(crate) struct Kind {
     pub(crate) mark: [u8; 4],
     /// The newest layout this program knows (`PRAGMA user_version`).
     pub(crate) version: i32,
-    /// Whether a commit must survive a power cut; if not, the file still stays consistent.
+    /// Whether a commit must survive a power cut; if not, the file still stays consistent, and one of another layout is emptied:
+    /// what it held is made again.
     pub(crate) durable: bool,
     /// Whether a file that somebody else made and filled may be used as it is. It is not marked then.
     pub(crate) adopts: bool,
@@ -411,8 +412,10 @@ fn check_kind(connection: &Connection, kind: &Kind) -> Outcome<bool> {
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if mark == i32::from_be_bytes(kind.mark) {
-        return if (1..=kind.version).contains(&version) {
+        return if version == kind.version || (kind.durable && (1..kind.version).contains(&version)) {
             Ok(false)
+        } else if !kind.durable {
+            Ok(true)
         } else {
             Err(Error::Rejected(format!(
                 "has layout {version}, and this program knows layouts up to {}",
@@ -457,12 +460,23 @@ fn configure(
     connection.pragma_update(None, "synchronous", if kind.durable { "FULL" } else { "NORMAL" })?;
     connection.pragma_update(None, "secure_delete", kind.secret)?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    if is_new && !kind.durable {
+        empty(&transaction)?;
+    }
     prepare(&transaction, is_new)?;
     if is_new {
         transaction.pragma_update(None, "application_id", i32::from_be_bytes(kind.mark))?;
         transaction.pragma_update(None, "user_version", kind.version)?;
     }
     transaction.commit()?;
+    Ok(())
+}
+
+fn empty(connection: &Connection) -> Outcome<()> {
+    let mut tables =
+        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")?;
+    let tables = tables.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    tables.iter().try_for_each(|table| connection.execute_batch(&format!("DROP TABLE \"{table}\"")))?;
     Ok(())
 }
 

@@ -26,7 +26,7 @@ pub use event_log::{
 pub use file_store::{ByteStream, FileBody, FileEntry, FileKey, FileStore};
 pub use key_ring::{Key, KeyRing};
 pub use mailer::{Accepted, Mail, Mailer, NotSent};
-pub use view_store::{Find, FindRange, Order, Table, ViewStore, Write};
+pub use view_store::{Find, FindRange, Order, ROWS_VERSION, Table, ViewStore, Write};
 pub use work_queue::{Taken, Work, WorkKind, WorkQueue};
 pub use worker::{Step, Worker, settle, settle_in_any_order};
 

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::analysis::isolated::{Analyser, AnalyserError};
 use crate::analysis::{Limits, Outcome, Unreadable};
-use crate::{caused_by, into_port_error};
+use crate::{caused_by, into_port_error, outcome_of_all};
 
 /// The analyst's name in events.
 const ACTOR: &str = "analyst";
@@ -227,12 +227,9 @@ impl Worker for Analyst {
             if taken.is_empty() {
                 return Ok(Step::Idle { until: None });
             }
+            let ids: Vec<String> = taken.iter().map(|taken| taken.work.id.clone()).collect();
             let done = join_all(taken.into_iter().map(|work| self.work(work))).await;
-            let mut appended = false;
-            for done in done {
-                appended |= done?;
-            }
-            if appended {
+            if outcome_of_all(&ids, done)? {
                 return Ok(Step::Worked);
             }
         }

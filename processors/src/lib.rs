@@ -15,7 +15,7 @@ pub mod sweeper;
 
 use domain::aggregate::Refusal;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Cause, Error};
+use ports::{Cause, Error, Result};
 use uuid::Uuid;
 
 pub use analyst::Analyst;
@@ -52,6 +52,20 @@ const fn is_lasting(error: &Error) -> bool {
         Error::Rejected(_) | Error::Corrupt(_) => true,
         Error::Conflict(_) | Error::Unavailable(_) => false,
     }
+}
+
+/// Whether anything was recorded by pieces of work that were done together. One that would fail again in the same way is left in
+/// these hands until the queue gives it out again, and the others go on.
+fn outcome_of_all(ids: &[String], done: Vec<Result<bool>>) -> Result<bool> {
+    let (mut recorded, mut failed) = (false, None);
+    for (id, done) in ids.iter().zip(done) {
+        match done {
+            Ok(done) => recorded |= done,
+            Err(error) if is_lasting(&error) => tracing::error!(work.id = id, %error, "work cannot be done now"),
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(recorded), Err)
 }
 
 /// Whether work that was to be done at an instant has failed for long enough.

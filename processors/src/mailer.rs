@@ -27,7 +27,7 @@ use report::mail::{Letter, Mailbox};
 use uuid::Uuid;
 
 use crate::backoff::next_attempt;
-use crate::{Done, caused_by, into_port_error, is_given_up, is_lasting};
+use crate::{Done, caused_by, into_port_error, is_given_up, is_lasting, outcome_of_all};
 use letter::{Letters, Shared};
 
 /// What is configured about mail.
@@ -318,21 +318,8 @@ impl Worker for Mailer {
             }
             let ids: Vec<String> = taken.iter().map(|taken| taken.work.id.clone()).collect();
             let done = join_all(taken.into_iter().map(|work| self.work(work, now))).await;
-            let (mut recorded, mut failed) = (false, None);
-            for (id, done) in ids.into_iter().zip(done) {
-                match done {
-                    Ok(done) => recorded |= done,
-                    // It stays in these hands until the queue gives it out again; the others go on.
-                    Err(error) if is_lasting(&error) => {
-                        tracing::error!(delivery.id = id, %error, "a delivery cannot be made now");
-                    }
-                    Err(error) => failed = Some(error),
-                }
-            }
-            match failed {
-                Some(error) => return Err(error),
-                None if recorded => return Ok(Step::Worked),
-                None => {}
+            if outcome_of_all(&ids, done)? {
+                return Ok(Step::Worked);
             }
         }
     }

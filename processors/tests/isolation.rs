@@ -182,7 +182,8 @@ fn a_decoder_that_crashes_harms_only_its_file() {
 }
 
 fn a_process_that_somebody_ends_is_no_fault_of_its_file() {
-    for signal in ["INT", "TERM", "HUP", "KILL"] {
+    // Others, such as INT and HUP, are ignored by a program that was started to outlive its terminal.
+    for signal in ["TERM", "USR1", "KILL"] {
         let mut file = stream::iter([Ok::<_, io::Error>(Bytes::from(jpeg(64, 64)))]);
         let analyser = child(&format!("ended by {signal}"));
         let result = within_runtime(analyser.analyse(&Limits::default(), &mut file));

@@ -29,7 +29,7 @@ pub use subscriptions::{Served, SlotNow, SubscriptionNow, Subscriptions};
 pub use trials::{Member, TrialNow, TrialSettings, Trials};
 
 /// Version of what the projections compute from the log; it stands in each report's manifest.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = ports::ROWS_VERSION;
 
 /// Every projection.
 #[must_use]

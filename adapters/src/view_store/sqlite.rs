@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ports::{Error, Find, Position, Result, Table, ViewStore, Write};
+use ports::{Error, Find, Position, ROWS_VERSION, Result, Table, ViewStore, Write};
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde::de::IgnoredAny;
 use tokio::sync::watch;
@@ -17,8 +17,14 @@ mod query;
 use query::Query;
 
 /// Not durable: what a power cut takes is folded from the log again, for position and rows go together.
-const KIND: Kind =
-    Kind { name: "view store", mark: *b"TbVw", version: 1, durable: false, adopts: false, secret: false };
+const KIND: Kind = Kind {
+    name: "view store",
+    mark: *b"TbVw",
+    version: ROWS_VERSION.cast_signed(),
+    durable: false,
+    adopts: false,
+    secret: false,
+};
 
 const SCHEMA: &str = "CREATE TABLE positions (
     projection TEXT PRIMARY KEY, commit_position INTEGER NOT NULL, prepare_position INTEGER NOT NULL

@@ -209,6 +209,24 @@ async fn deleted_views_begin_anew() {
     views.save("p", None, at, vec![]).await.unwrap();
 }
 
+#[tokio::test]
+async fn views_whose_rows_are_of_another_version_begin_anew() {
+    let directory = TempDir::new().unwrap();
+    let url = url(&directory, "views.db");
+    let at = Position { commit: 1, prepare: 1 };
+    let row = || vec![Write::Put { table: ROWS, key: "a".to_owned(), row: r#"{"kind":"x","due":2}"#.into() }];
+    for version in [1, i32::MAX] {
+        let views = view_store::open(&url, &monday()).unwrap();
+        assert_eq!((views.position("p").await.unwrap(), views.get(ROWS, "a").await.unwrap()), (None, None));
+        views.save("p", None, at, row()).await.unwrap();
+        drop(views);
+        let other = Connection::open(file(&directory, "views.db")).unwrap();
+        other.pragma_update(None, "user_version", version).unwrap();
+    }
+    let views = view_store::open(&url, &monday()).unwrap();
+    assert_eq!(views.position("p").await.unwrap(), None);
+}
+
 fn holds(directory: &Path, bytes: &[u8]) -> bool {
     fs::read_dir(directory).unwrap().any(|entry| {
         let content = fs::read(entry.unwrap().path()).unwrap();
