@@ -129,8 +129,9 @@ try {
   assert.match(mail.to, /Ada Berger <berger@/);
   await page.reload();
   await page.click('.table a >> nth=0');
-  await page.waitForSelector('text=so far');
+  await page.waitForSelector('pre.mail');
   const text = await page.textContent('main');
+  assert.match(text, /so far/);
   assert.match(text, /3 documents added/);
   await page.screenshot({ path: `${folder}/mail.png` });
 
