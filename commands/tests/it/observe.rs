@@ -13,7 +13,7 @@ async fn a_change_that_was_taken_back_is_taken_back_by_who_made_it() {
     let record = world.stored("T-1", "a").await;
     world.put_file("trials/T-1/b/upload", b"b").await;
     let location = "s3://trialbrief/trials/T-1/b/upload";
-    // The file is gone when it is looked for after the write: by then it was there.
+    // The file is gone when it is looked for again, after the write.
     world.files.vanishing.store(true, Ordering::SeqCst);
     world.pass(1);
     let id = record["_id"].as_str().unwrap();
