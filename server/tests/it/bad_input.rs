@@ -113,7 +113,8 @@ async fn bodies_that_do_not_fit_name_the_field_and_change_nothing() {
     let text = |value: Value| value.to_string();
     let quarter = "at a quarter hour (:00, :15, :30, :45)";
     let asked: Vec<Asked> = vec![
-        ("ben", "POST", subscribe, String::new(), None, "EOF while parsing"),
+        ("ben", "POST", subscribe, String::new(), None, "one JSON object"),
+        ("ben", "POST", subscribe, "[\"ACME-101\"]".to_owned(), None, "one JSON object"),
         ("ben", "POST", subscribe, "{\"trial\": ".to_owned(), Some("trial"), "EOF while parsing"),
         ("ben", "POST", subscribe, "{} {}".to_owned(), Some("trial"), "missing field `trial`"),
         ("ben", "POST", subscribe, "[1]".to_owned(), Some("[0]"), "expected a string"),
@@ -236,7 +237,7 @@ async fn bodies_that_do_not_fit_name_the_field_and_change_nothing() {
         ("ben", "PATCH", &patch, text(json!({"TrialId": 5})), Some("TrialId"), "the id of a trial"),
         ("ben", "PATCH", &patch, text(json!({"MD5": null})), Some("MD5"), "only changed"),
         ("ben", "PATCH", &patch, "{\"Status\": \"final\"".to_owned(), None, "EOF while parsing"),
-        ("ben", "PATCH", &patch, "7".to_owned(), None, "expected a map"),
+        ("ben", "PATCH", &patch, "7".to_owned(), None, "one JSON object"),
     ];
     for (user, method, path, body, field, words) in asked {
         let headers = [("Trialbrief-Person", user), ("Content-Type", "application/json")];
