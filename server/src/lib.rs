@@ -1,6 +1,7 @@
 //! Trialbrief, the program: arguments, configuration, wiring, demo.
 
 pub mod app;
+pub mod cli;
 mod client;
 pub mod config;
 pub mod demo;

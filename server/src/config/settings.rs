@@ -159,7 +159,7 @@ impl Settings {
                 1..=5 * 1024 * GIB,
             ),
             openers: check.openers(&config.trials.openers),
-            log: check.log(config.log),
+            log: check.log(&config.log),
         };
         if check.problems.is_empty() { Ok(settings) } else { Err(check.problems) }
     }
@@ -337,7 +337,7 @@ impl Check<'_> {
         }
     }
 
-    fn log(&mut self, log: LogConfig) -> Log {
+    fn log(&mut self, log: &LogConfig) -> Log {
         let format = match log.format.as_str() {
             "json" => LogFormat::Json,
             "text" => LogFormat::Text,

@@ -1,7 +1,9 @@
 //! What those who run it and those who inspect it rely on.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -359,6 +361,24 @@ fn a_second_program_on_the_same_data_is_refused_and_the_first_goes_on() {
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("alive\n"), "{answer}");
+
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?} is for nobody else", entry.file_name());
+    }
+}
+
+#[test]
+fn a_folder_without_a_log_is_not_found_equal() {
+    let folder = tempfile::tempdir().unwrap();
+    let mistyped = folder.path().join("dta").display().to_string();
+    for verb in ["replay", "verify-report"] {
+        let refused = program(&[verb, "--data", &mistyped]).output().unwrap();
+        assert!(!refused.status.success());
+        assert!(said(&refused).contains("there is no event log at"), "{}", said(&refused));
+    }
+    assert!(!Path::new(&mistyped).exists(), "nothing was made");
 }
 
 #[test]
