@@ -11,7 +11,7 @@ export function figures({ documents = {}, contents = {} }) {
   return h("dl", { class: "panel figures" },
     figure("Documents", count(present), bytes(documents.bytes)),
     figure("Added", count(added), "since it began"),
-    figure("Changed", count(changed), "since it began"),
+    figure("Changes", count(changed), "since it began"),
     figure("Removed", count(removed), "since it began"),
     // As in the report: what could not be read was looked at, and not analysed.
     figure("Analysed", count(analysed - unreadable), `of ${count(present)}${unreadable ? `, ${count(unreadable)} not readable` : ""}`),
@@ -51,6 +51,8 @@ export function attention(flagged, total, now) {
 }
 
 const SERIES = ["added", "changed", "removed"];
+/** A document that changed twice counts twice, so these are changes and not documents. */
+const labels = (name) => (name === "changed" ? "Changes" : words(name));
 
 /** The value of the highest line of an axis and the step below it: 1, 2 or 5 times a power of ten, at most four steps, as in the report. */
 function ticks(greatest) {
@@ -62,7 +64,7 @@ function ticks(greatest) {
   }
 }
 
-/** Added, changed and removed by week: bars to see, and the figures to read. */
+/** Added, changes and removed by week: bars to see, and the figures to read. */
 export function activity(weeks) {
   const shown = weeks.slice(-12);
   const { step, steps, top } = ticks(Math.max(0, ...shown.flatMap((week) => SERIES.map((name) => week[name] ?? 0))));
@@ -82,14 +84,14 @@ export function activity(weeks) {
     h("div", { class: "labels" }, shown.map((week, i) => h("span", {}, (shown.length - 1 - i) % 3 === 0 ? shortDay(week.from) : ""))));
   return [
     h("header", {}, h("h2", {}, shown.length === 12 ? "Twelve weeks" : "Activity by week"),
-      h("ul", { class: "legend", "aria-hidden": "true" }, SERIES.map((name) => h("li", {}, h("i", { class: name }), words(name))))),
+      h("ul", { class: "legend", "aria-hidden": "true" }, SERIES.map((name) => h("li", {}, h("i", { class: name }), labels(name))))),
     shown.length > 0 ? [chart, weekTable(shown)] : h("p", { class: "empty" }, "Nothing has happened yet."),
   ];
 }
 
 const weekTable = (weeks) => h("table", { class: "by-week" },
-  h("caption", { class: "visually-hidden" }, "Documents by week"),
-  h("thead", {}, h("tr", {}, ["Week of", ...SERIES.map(words)].map((name) => h("th", { scope: "col" }, name)))),
+  h("caption", { class: "visually-hidden" }, "Documents added and removed, and changes, by week"),
+  h("thead", {}, h("tr", {}, ["Week of", ...SERIES.map(labels)].map((name) => h("th", { scope: "col" }, name)))),
   h("tbody", {}, [...weeks].reverse().map((week) => h("tr", {}, h("th", { scope: "row" }, day(week.from)), SERIES.map((name) => h("td", {}, count(week[name])))))));
 
 const DIMENSIONS = ["kind", "site", "status"];
