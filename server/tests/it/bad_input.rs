@@ -117,7 +117,6 @@ async fn bodies_that_do_not_fit_name_the_field_and_change_nothing() {
         ("ben", "POST", subscribe, "[\"ACME-101\"]".to_owned(), None, "one JSON object"),
         ("ben", "POST", subscribe, "{\"trial\": ".to_owned(), Some("trial"), "EOF while parsing"),
         ("ben", "POST", subscribe, "{} {}".to_owned(), Some("trial"), "missing field `trial`"),
-        ("ben", "POST", subscribe, "[1]".to_owned(), Some("[0]"), "expected a string"),
         (
             "ben",
             "POST",
