@@ -178,6 +178,7 @@ async fn main() {
     assert_eq!(mails, 2, "the Monday before anything was there, and this one");
     let opened = files.load(Ordering::Relaxed) - files_before;
     let scanned = records.load(Ordering::Relaxed) - records_before;
+    assert_eq!((opened, scanned), (0, 0), "a report is a read of figures that are ready");
 
     let report = ask(&app, Request::get("/api/reports?trial=ACME-101").body(Body::empty()).unwrap()).await;
     let id = report["items"][0]["id"].as_str().unwrap().to_owned();
