@@ -208,7 +208,13 @@ impl Commands {
             None => None,
         };
         let ChangeToken { epoch, order } = observed.token;
-        let command = derive("observe", &[document.as_str(), &epoch.to_string(), &order.to_string()]);
+        let told = [document.as_str(), &epoch.to_string(), &order.to_string()];
+        let command = match &seen {
+            _ if !observed.scanned => derive("observe", &told),
+            // Several scans may come behind one and the same change.
+            Some(snapshot) => derive("scan", &[told.as_slice(), &[snapshot.fingerprint.as_str()]].concat()),
+            None => derive("scan", &told),
+        };
         let cause = Cause {
             actor: ours.as_ref().map_or_else(|| EXTERNAL.to_owned(), |ours| ours.actor.clone()),
             command,
@@ -223,6 +229,7 @@ impl Commands {
             seen,
             changed: observed.changed(),
             first_contact: observed.first_contact,
+            scanned: observed.scanned,
             reason,
         };
         self.sender.send(&Document::id(document), &cause, command).await.map_err(|error| match error {

@@ -79,6 +79,9 @@ pub enum Command {
         changed: Vec<String>,
         /// Whether it is the first look at an existing collection.
         first_contact: bool,
+        /// Whether the whole collection was looked at, and no change was told: then the order is that of the last change before,
+        /// and another state in that order came past the feed.
+        scanned: bool,
         /// Why it was changed.
         reason: Option<Sealed>,
     },
@@ -237,29 +240,37 @@ impl Aggregate for Document {
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
         match command {
-            Command::Observe { token, .. } if self.token().is_some_and(|known| token <= known) => Ok(vec![]),
-            Command::Observe { document, token, at, seen, changed, first_contact, reason } => Ok(match (self, seen) {
-                (Self::Unknown, Some(after)) if first_contact => {
-                    vec![Event::DocumentFound { document, token, at, after }]
-                }
-                (Self::Unknown | Self::Removed { .. }, Some(after)) => {
-                    vec![Event::DocumentAdded { document, token, at, after, reason }]
-                }
-                (Self::Present { snapshot: before, .. }, Some(after)) if before.fingerprint == after.fingerprint => {
-                    vec![]
-                }
-                (Self::Present { snapshot: before, .. }, Some(mut after)) => {
-                    if before.file == after.file && after.content == Content::Unknown {
-                        after.content.clone_from(&before.content);
+            Command::Observe { token, scanned, .. }
+                if self.token().is_some_and(|known| token < known || (token == known && !scanned)) =>
+            {
+                Ok(vec![])
+            }
+            Command::Observe { document, token, at, seen, changed, first_contact, scanned: _, reason } => {
+                Ok(match (self, seen) {
+                    (Self::Unknown, Some(after)) if first_contact => {
+                        vec![Event::DocumentFound { document, token, at, after }]
                     }
-                    let before = before.clone();
-                    vec![Event::DocumentChanged { document, token, at, before, after, changed, reason }]
-                }
-                (Self::Present { snapshot: before, .. }, None) => {
-                    vec![Event::DocumentRemoved { document, token, at, before: before.clone(), reason }]
-                }
-                (Self::Unknown | Self::Removed { .. }, None) => vec![],
-            }),
+                    (Self::Unknown | Self::Removed { .. }, Some(after)) => {
+                        vec![Event::DocumentAdded { document, token, at, after, reason }]
+                    }
+                    (Self::Present { snapshot: before, .. }, Some(after))
+                        if before.fingerprint == after.fingerprint =>
+                    {
+                        vec![]
+                    }
+                    (Self::Present { snapshot: before, .. }, Some(mut after)) => {
+                        if before.file == after.file && after.content == Content::Unknown {
+                            after.content.clone_from(&before.content);
+                        }
+                        let before = before.clone();
+                        vec![Event::DocumentChanged { document, token, at, before, after, changed, reason }]
+                    }
+                    (Self::Present { snapshot: before, .. }, None) => {
+                        vec![Event::DocumentRemoved { document, token, at, before: before.clone(), reason }]
+                    }
+                    (Self::Unknown | Self::Removed { .. }, None) => vec![],
+                })
+            }
             Command::IdentifyContent { content, file, findings } => Ok(match self {
                 Self::Present { document, snapshot, identified: false, .. } if snapshot.file == file => {
                     vec![Event::DocumentContentIdentified {

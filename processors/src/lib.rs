@@ -9,6 +9,7 @@ mod backoff;
 mod change_relay;
 mod dispatcher;
 mod mailer;
+mod reconciler;
 mod renderer;
 mod scheduler;
 pub mod sweeper;
@@ -22,6 +23,7 @@ pub use analyst::Analyst;
 pub use change_relay::ChangeRelay;
 pub use dispatcher::Dispatcher;
 pub use mailer::{Mailer, MailerSettings};
+pub use reconciler::Reconciler;
 pub use renderer::Renderer;
 pub use scheduler::Scheduler;
 

@@ -18,7 +18,7 @@ use ports::{Clock, Error, Ports, Step, Worker};
 use processors::analysis::Limits;
 use processors::analysis::isolated::Analyser;
 use processors::sweeper::Sweeper;
-use processors::{Analyst, ChangeRelay, Dispatcher, Mailer, MailerSettings, Renderer, Scheduler};
+use processors::{Analyst, ChangeRelay, Dispatcher, Mailer, MailerSettings, Reconciler, Renderer, Scheduler};
 use projections::{Projector, Views};
 use queries::Queries;
 use tokio::net::TcpListener;
@@ -179,6 +179,8 @@ fn workers(ports: &Ports, settings: &AppSettings, commands: &Commands, queries: 
         ports.clock.clone(),
         settings.mail.clone(),
     );
+    let reconciler =
+        Reconciler::new(Arc::clone(&ports.documents), commands.clone(), Views::new(Arc::clone(&ports.views)));
     let mut workers: Vec<Box<dyn Worker>> = vec![Box::new(relay)];
     workers.extend(projectors.map(|projector| Box::new(projector) as Box<dyn Worker>));
     workers.push(Box::new(scheduler));
@@ -187,6 +189,7 @@ fn workers(ports: &Ports, settings: &AppSettings, commands: &Commands, queries: 
     workers.push(Box::new(renderer));
     workers.push(Box::new(mailer));
     workers.push(Box::new(sweeper));
+    workers.push(Box::new(reconciler));
     workers
 }
 

@@ -40,13 +40,22 @@ fn plain(status: &str) -> Snapshot {
 fn observe(token: Token, seen: Option<Snapshot>) -> Command {
     let reason = Some(sealed("a reason"));
     let changed = vec!["Status".to_owned()];
-    Command::Observe { document: document(), token, at: minute(0), seen, changed, first_contact: false, reason }
+    Command::Observe {
+        document: document(),
+        token,
+        at: minute(0),
+        seen,
+        changed,
+        first_contact: false,
+        scanned: false,
+        reason,
+    }
 }
 
 fn at_first_contact(command: Command) -> Command {
     match command {
         Command::Observe { document, token, at, seen, changed, reason, .. } => {
-            Command::Observe { document, token, at, seen, changed, first_contact: true, reason }
+            Command::Observe { document, token, at, seen, changed, first_contact: true, scanned: true, reason }
         }
         Command::IdentifyContent { .. } => command,
     }

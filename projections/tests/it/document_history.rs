@@ -233,6 +233,7 @@ impl History {
             seen,
             changed: vec!["Status".to_owned()],
             first_contact: self.closings.is_empty(),
+            scanned: false,
             reason: self.order.is_multiple_of(2).then(|| sealed("document/x", "because")),
         };
         self.send_document(id, command);

@@ -278,6 +278,7 @@ impl World {
             }),
             changed: vec!["Filename".to_owned()],
             first_contact,
+            scanned: false,
             reason: Some(reason),
         };
         self.send(&Document::id(&stored.id), by, command).await
@@ -291,6 +292,7 @@ impl World {
             seen: None,
             changed: vec![],
             first_contact: false,
+            scanned: false,
             reason: None,
         };
         self.send(&Document::id(&id), "ben", command).await

@@ -191,3 +191,63 @@ async fn a_document_that_is_not_what_its_name_promises_asks_for_attention_until_
     assert_eq!(flagged(summary), (0, vec![]));
     assert_eq!(codes(&world, id).await, [""; 0]);
 }
+
+#[tokio::test]
+async fn what_was_written_past_the_feed_is_found_at_night_also_behind_one_and_the_same_change() {
+    let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
+    world.open_trial(TRIAL).await;
+    let mut ids = Vec::new();
+    for name in ["kept.txt", "removed.txt", "changed.txt"] {
+        ids.push(world.upload("ben", TRIAL, name, name.as_bytes().to_vec()).await["_id"].as_str().unwrap().to_owned());
+    }
+    world.settle().await;
+    let past_the_feed = |world: &World, writes: &[(&str, &str)]| {
+        let mut connection = elsewhere(world.folder());
+        let transaction = connection.transaction().unwrap();
+        let triggers: Vec<String> = transaction
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        for trigger in triggers {
+            transaction.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
+        }
+        for (sql, id) in writes {
+            assert_eq!(transaction.execute(sql, [id]).unwrap(), 1);
+        }
+        transaction.commit().unwrap();
+    };
+    let told = |log: Vec<StoredEvent>, id: &str| -> Vec<(String, String)> {
+        let stream = format!("document-{id}");
+        let of_document = log.into_iter().filter(|stored| stored.stream == stream);
+        let kinds = of_document.map(|stored| {
+            let actor = stored.metadata().unwrap().cause.actor;
+            (stored.event.kind, actor)
+        });
+        kinds.filter(|(kind, _)| kind != "DocumentContentIdentified").collect()
+    };
+    let new = "0123456789abcdef01234567";
+    let as_final = "UPDATE documents SET record = json_set(record, '$.Status', 'final') WHERE id = ?1";
+    let insert = "INSERT INTO documents (id, record) SELECT ?1, json_set(record, '$._id', ?1) FROM documents LIMIT 1";
+    past_the_feed(&world, &[(as_final, &ids[2]), (insert, new), ("DELETE FROM documents WHERE id = ?1", &ids[1])]);
+    let before = world.log().await.len();
+    world.until("2026-11-17T03:00[UTC]").await;
+    assert_eq!(world.log().await.len(), before, "nobody has told");
+
+    world.until("2026-11-17T03:15[UTC]").await;
+    let by = |kind: &str, actor: &str| (kind.to_owned(), actor.to_owned());
+    let added = by("DocumentAdded", "ben");
+    let log = world.log().await;
+    assert_eq!(told(log.clone(), &ids[0]), [added.clone()]);
+    assert_eq!(told(log.clone(), &ids[1]), [added.clone(), by("DocumentRemoved", "external")]);
+    assert_eq!(told(log.clone(), &ids[2]), [added.clone(), by("DocumentChanged", "external")]);
+    assert_eq!(told(log, new), [by("DocumentAdded", "external")]);
+
+    // Nothing was told since, so that this night's look is as old as the last one.
+    past_the_feed(&world, &[("UPDATE documents SET record = json_remove(record, '$.Status') WHERE id = ?1", &ids[2])]);
+    world.until("2026-11-18T03:15[UTC]").await;
+    let changed = by("DocumentChanged", "external");
+    assert_eq!(told(world.log().await, &ids[2]), [added, changed.clone(), changed]);
+}
