@@ -22,6 +22,7 @@ mod store_document;
 mod subscribe;
 mod unsubscribe;
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use domain::id::UserId;
@@ -52,6 +53,26 @@ pub struct Commands {
     originals: Arc<dyn FileStore>,
     clock: Clock,
     settings: Arc<Settings>,
+    turns: Turns,
+}
+
+/// Turns at records: many who change one record at once would read, write and conflict in circles. What holds is still the
+/// store's compare-and-set, for other processes know nothing of these turns; two records share one now and then.
+#[derive(Clone)]
+struct Turns(Arc<[tokio::sync::Mutex<()>]>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self((0..256).map(|_| tokio::sync::Mutex::default()).collect())
+    }
+}
+
+impl Turns {
+    /// Waits for the turn at a record; it lasts until the guard is dropped.
+    async fn at(&self, id: &str) -> tokio::sync::MutexGuard<'_, ()> {
+        let place = BuildHasherDefault::<DefaultHasher>::default().hash_one(id) as usize % self.0.len();
+        self.0[place].lock().await
+    }
 }
 
 /// What is configured about commands.
@@ -95,6 +116,7 @@ impl Commands {
             originals,
             clock,
             settings: Arc::new(settings),
+            turns: Turns::default(),
         }
     }
 }

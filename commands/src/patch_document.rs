@@ -146,6 +146,7 @@ pub(crate) async fn route(
     check_patch(&patch)?;
     let cause = caller.cause(&(&patch, &reason));
     let change = Change { caller: &caller, if_match: &if_match, patch: &patch, reason, cause };
+    let _turn = commands.turns.at(&id).await;
     for _ in 0..ATTEMPTS {
         if let Some(record) = commands.patch_once(&id, &change).await? {
             return Ok(answer(record));

@@ -15,10 +15,13 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::Layer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 /// How long a request's head may take, and how long a connection may stay without a request. Longer than the pause between
 /// two polls of the client; short enough that somebody who opens connections and says nothing does not keep them.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
+/// How long a body may bring nothing: an upload whose sender vanished is given up, and nothing of it is stored.
+const BODY_GOES_ON_WITHIN: Duration = Duration::from_secs(30);
 /// Share of the process's file descriptors that connections may take; the rest is for files and databases.
 const CONNECTIONS_OF_DESCRIPTORS: u64 = 2;
 /// Connections at once where the system sets no smaller limit.
@@ -29,6 +32,7 @@ const REST: Duration = Duration::from_millis(100);
 /// Serves until `shutdown` resolves, then waits for the requests under way.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
     let connections = Arc::new(Semaphore::new(most_connections()));
+    let router = router.layer(RequestBodyTimeoutLayer::new(BODY_GOES_ON_WITHIN));
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -83,8 +87,9 @@ mod tests {
     async fn start() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new()
-            .route("/", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }));
+        let asked = |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() };
+        let sent = |body: Result<String, _>| async { body.map_or("given up", |_: String| "whole") };
+        let router = Router::new().route("/", get(asked).post(sent));
         tokio::spawn(serve(listener, router, std::future::pending()));
         address
     }
@@ -110,5 +115,21 @@ mod tests {
         let before = tokio::time::Instant::now();
         everything(connection).await;
         assert!(before.elapsed() >= HEAD_WITHIN);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_goes_on_is_waited_for_and_one_that_stops_is_given_up() {
+        for (late, said) in [(BODY_GOES_ON_WITHIN / 2, "whole"), (BODY_GOES_ON_WITHIN * 2, "given up")] {
+            let mut connection = TcpStream::connect(start().await).await.unwrap();
+            let head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\n";
+            connection.write_all(head).await.unwrap();
+            for _ in 0..2 {
+                tokio::time::sleep(late).await;
+                // Where it was given up, nobody may be listening any more.
+                let _ = connection.write_all(b"ab").await;
+            }
+            let answer = everything(connection).await;
+            assert!(answer.ends_with(said), "{late:?}: {answer}");
+        }
     }
 }

@@ -108,6 +108,20 @@ async fn the_same_patch_under_one_key_is_applied_once() {
 }
 
 #[tokio::test]
+async fn patches_of_different_properties_at_once_are_all_merged() {
+    let world = World::new().await;
+    let record = world.stored("T-1", "a").await;
+    let properties: Vec<String> = (0..50).map(|n| format!("P{n}")).collect();
+    let patches: Vec<Value> = properties.iter().map(|property| json!({ property: 1 })).collect();
+    let asked = patches.iter().map(|patch| world.patch("carl", id(&record), &[], patch));
+    for answer in futures::future::join_all(asked).await {
+        answer.ok(200);
+    }
+    let merged = world.record(id(&record)).await.unwrap();
+    assert!(properties.iter().all(|property| merged.0[property] == 1));
+}
+
+#[tokio::test]
 async fn a_repeated_patch_does_not_undo_what_others_have_changed_since() {
     let world = World::new().await;
     let record = world.stored("T-1", "a").await;
