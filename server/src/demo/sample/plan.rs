@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::schedule::Zone;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, ZonedDateTime};
@@ -261,5 +262,6 @@ impl Planner<'_> {
 }
 
 fn zone_of(site: &Site) -> TimeZone {
-    TimeZone::get(site.zone).expect("the zones of the sites are in the bundled database")
+    let zone: Zone = site.zone.parse().expect("the zones of the sites are in the bundled database");
+    zone.rules().clone()
 }

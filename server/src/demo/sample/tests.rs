@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
-use jiff::tz::TimeZone;
+use jiff::tz::TimeZoneDatabase;
 
 use super::*;
 
@@ -10,7 +10,7 @@ const START: Date = date(2026, 9, 7);
 const PEOPLE: [&str; 6] = ["u-1", "u-2", "u-3", "u-4", "u-5", "u-6"];
 
 fn plan(seed: u64) -> Vec<SampleChange> {
-    weeks(seed, START, &TimeZone::get("Europe/Berlin").unwrap(), 12, &PEOPLE)
+    weeks(seed, START, &TimeZoneDatabase::bundled().get("Europe/Berlin").unwrap(), 12, &PEOPLE)
 }
 
 fn end() -> Timestamp {
