@@ -240,7 +240,7 @@ async fn what_was_written_past_the_feed_is_found_at_night_also_behind_one_and_th
     let by = |kind: &str, actor: &str| (kind.to_owned(), actor.to_owned());
     let added = by("DocumentAdded", "ben");
     let log = world.log().await;
-    assert_eq!(told(log.clone(), &ids[0]), [added.clone()]);
+    assert_eq!(told(log.clone(), &ids[0]), std::slice::from_ref(&added));
     assert_eq!(told(log.clone(), &ids[1]), [added.clone(), by("DocumentRemoved", "external")]);
     assert_eq!(told(log.clone(), &ids[2]), [added.clone(), by("DocumentChanged", "external")]);
     assert_eq!(told(log, new), [by("DocumentAdded", "external")]);
