@@ -452,6 +452,10 @@ fn configure(
     is_new: bool,
     prepare: impl FnOnce(&Connection, bool) -> Outcome<()>,
 ) -> Outcome<()> {
+    if is_new && !kind.durable {
+        // Rows of views are documents of some kilobytes: on pages of 4 kB most of them would overflow.
+        connection.pragma_update(None, "page_size", 16_384)?;
+    }
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         let text = format!("the file system cannot hold a write-ahead log (journal mode is {mode:?})");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use commands::{Commands, Observed, document_of_record};
 use domain::id::DocumentId;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use ports::{Change, ChangeToken, DocumentStore, Find, Record, RecordFilter, Result, Step, Worker};
 use projections::{DocumentNow, Views};
@@ -21,6 +21,8 @@ const BEGINS_SECOND: i64 = (3 * 60 + 10) * 60;
 const DAY_SECONDS: i64 = 86_400;
 /// Records or documents that are looked at in one step.
 const PAGE: usize = 256;
+/// Records that are looked at at once.
+const TOGETHER: usize = 64;
 
 /// How far a comparison has come.
 enum Compared {
@@ -87,11 +89,20 @@ impl Reconciler {
         let Some(last) = page.last().map(|record| record.id().to_owned()) else { return Ok(Compared::Known(None)) };
         // Asked after the page was read, so that no change that the page shows is missing in the answer.
         let told = self.told_by_the_feed().await?;
-        for record in page.into_iter().filter(|record| !told.contains(record.id())) {
-            let Some(document) = document_of_record(&record) else { continue };
-            pass.looked_at += 1;
-            pass.different += usize::from(self.look_at(document, Some(record), pass.token, now).await?);
+        let records = page.into_iter().filter(|record| !told.contains(record.id()));
+        let named = records.filter_map(|record| Some((document_of_record(&record)?, record)));
+        // Each record has a stream of its own, so the order among them is of no account.
+        let mut looks = futures::stream::iter(named)
+            .map(|(document, record)| self.look_at(document, Some(record), pass.token, now))
+            .buffer_unordered(TOGETHER);
+        let (mut looked_at, mut different) = (0, 0);
+        while let Some(is_different) = looks.try_next().await? {
+            looked_at += 1;
+            different += usize::from(is_different);
         }
+        drop(looks);
+        pass.looked_at += looked_at;
+        pass.different += different;
         Ok(Compared::Records(Some(last)))
     }
 
