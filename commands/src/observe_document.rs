@@ -178,6 +178,13 @@ fn fitting(record: Map<String, Value>) -> String {
     Value::Object(kept).to_string()
 }
 
+/// A record as it is kept and compared.
+fn compared(record: &Record) -> String {
+    let mut compared: Map<String, Value> = record.0.clone();
+    compared.remove(LAST_CHANGE);
+    fitting(compared)
+}
+
 /// A site, kind or status; none where it is not stated. One that is no text is stated, but is no code.
 fn code(record: &Record, property: &str) -> Option<Code> {
     match record.0.get(property)? {
@@ -248,6 +255,14 @@ impl Commands {
         self.keys.fingerprint(&Keys::document(document), json!(file).to_string().as_bytes()).await
     }
 
+    /// By this a record is told from others; who wrote it last is no part of it.
+    ///
+    /// # Errors
+    /// A port's error.
+    pub async fn record_fingerprint(&self, document: &DocumentId, record: &Record) -> ports::Result<String> {
+        self.keys.fingerprint(&Keys::document(document), compared(record).as_bytes()).await
+    }
+
     async fn snapshot(
         &self,
         document: &DocumentId,
@@ -256,9 +271,7 @@ impl Commands {
         observed: &Observed,
     ) -> ports::Result<Snapshot> {
         let owner = Keys::document(document);
-        let mut compared: Map<String, Value> = record.0.clone();
-        compared.remove(LAST_CHANGE);
-        let compared = fitting(compared);
+        let compared = compared(record);
         // Only an upload of ours has hashed the bytes; any other SHA-256 is a claim, checked from the bytes.
         let uploaded_by_us = ours.is_some() && observed.before.is_none();
         let claimed = record.text("SHA256").and_then(|hash| ContentHash::parse("SHA256", hash).ok());
@@ -272,7 +285,7 @@ impl Commands {
             content: claimed.filter(|_| uploaded_by_us).map_or(Content::Unknown, Content::Known),
             promised: PromisedType::of(record.text("Filename"), record.text("ContentType")),
             file: self.file_fingerprint(document, record).await?,
-            fingerprint: self.keys.fingerprint(&owner, compared.as_bytes()).await?,
+            fingerprint: self.record_fingerprint(document, record).await?,
             record: self.keys.seal(&owner, compared.as_bytes()).await?,
         })
     }

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use commands::{Commands, Observed, document_of_record};
 use domain::id::DocumentId;
 use futures::{StreamExt, TryStreamExt};
+use http::document::is_leaving;
 use jiff::Timestamp;
 use ports::{Change, ChangeToken, DocumentStore, Find, Record, RecordFilter, Result, Step, Worker};
 use projections::{DocumentNow, Views};
@@ -84,6 +85,23 @@ impl Reconciler {
         Ok(self.commands.observe(&observed, at).await?.appended > 0)
     }
 
+    /// As [`Reconciler::look_at`]; what the views know already needs no stream to be read.
+    async fn look_at_record(
+        &self,
+        document: DocumentId,
+        record: Record,
+        token: ChangeToken,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let known: Option<DocumentNow> = self.views.get(document.as_str()).await?;
+        if let Some(DocumentNow(known)) = known.filter(|_| !is_leaving(&record))
+            && known.fingerprint == self.commands.record_fingerprint(&document, &record).await?
+        {
+            return Ok(false);
+        }
+        self.look_at(document, Some(record), token, now).await
+    }
+
     async fn compare_records(&self, pass: &mut Pass, after: Option<&str>, now: Timestamp) -> Result<Compared> {
         let page = self.documents.list(&RecordFilter::default(), after, PAGE).await?;
         let Some(last) = page.last().map(|record| record.id().to_owned()) else { return Ok(Compared::Known(None)) };
@@ -93,7 +111,7 @@ impl Reconciler {
         let named = records.filter_map(|record| Some((document_of_record(&record)?, record)));
         // Each record has a stream of its own, so the order among them is of no account.
         let mut looks = futures::stream::iter(named)
-            .map(|(document, record)| self.look_at(document, Some(record), pass.token, now))
+            .map(|(document, record)| self.look_at_record(document, record, pass.token, now))
             .buffer_unordered(TOGETHER);
         let (mut looked_at, mut different) = (0, 0);
         while let Some(is_different) = looks.try_next().await? {

@@ -143,6 +143,7 @@ async fn state_of(
         promised: snapshot.promised,
         flagged: needs_attention(&findings),
         findings,
+        fingerprint: snapshot.fingerprint.clone(),
         record: snapshot.record.clone(),
         since: happened.at,
         actor: recorded.metadata.cause.actor.clone(),

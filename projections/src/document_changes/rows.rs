@@ -148,6 +148,8 @@ pub struct DocumentState {
     pub findings: Vec<FindingCode>,
     /// Whether a finding about the record asks for attention.
     pub flagged: bool,
+    /// By this the record is told from others, without being opened.
+    pub fingerprint: String,
     /// The whole record.
     pub record: Sealed,
     /// When its record was changed last.
