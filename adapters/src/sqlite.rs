@@ -465,7 +465,7 @@ fn configure(
     connection.pragma_update(None, "secure_delete", kind.secret)?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     if is_new && !kind.durable {
-        empty(&transaction)?;
+        drop_tables(&transaction)?;
     }
     prepare(&transaction, is_new)?;
     if is_new {
@@ -476,7 +476,7 @@ fn configure(
     Ok(())
 }
 
-fn empty(connection: &Connection) -> Outcome<()> {
+fn drop_tables(connection: &Connection) -> Outcome<()> {
     let mut tables =
         connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")?;
     let tables = tables.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;

@@ -1,6 +1,6 @@
 //! Taking in what was seen of a record: the collection belongs to the customer, and the log observes it.
 
-use domain::document::{Command, Content, Document, Snapshot, Token};
+use domain::document::{Command, Content, Document, Snapshot, Source, Token};
 use domain::id::{Code, ContentHash, DocumentId, UserId, derive};
 use domain::promised::PromisedType;
 use http::Keys;
@@ -103,10 +103,8 @@ pub struct Observed {
     pub before: Option<Record>,
     /// The record after; none where it is gone.
     pub after: Option<Record>,
-    /// Whether it is the first look at an existing collection.
-    pub first_contact: bool,
-    /// Whether it was found by looking, not told by the feed: then `before` is not known.
-    pub scanned: bool,
+    /// How it was seen; `before` is known only where the feed told of it.
+    pub source: Source,
 }
 
 impl Observed {
@@ -116,7 +114,7 @@ impl Observed {
         let mark = |record: &Option<Record>| record.as_ref().and_then(LastChange::of);
         let (before, after) = (mark(&self.before), mark(&self.after));
         match (&self.after, before, after) {
-            _ if self.scanned => None,
+            _ if self.source != Source::Feed => None,
             // Our delete marks the record first and removes it then.
             (None, Some(before), _) => before.deleting.then_some(before),
             (None, None, _) => None,
@@ -217,7 +215,7 @@ impl Commands {
         let ChangeToken { epoch, order } = observed.token;
         let told = [document.as_str(), &epoch.to_string(), &order.to_string()];
         let command = match &seen {
-            _ if !observed.scanned => derive("observe", &told),
+            _ if observed.source == Source::Feed => derive("observe", &told),
             // Several scans may come behind one and the same change.
             Some(snapshot) => derive("scan", &[told.as_slice(), &[snapshot.fingerprint.as_str()]].concat()),
             None => derive("scan", &told),
@@ -235,8 +233,7 @@ impl Commands {
             at,
             seen,
             changed: observed.changed(),
-            first_contact: observed.first_contact,
-            scanned: observed.scanned,
+            source: observed.source,
             reason,
         };
         self.sender.send(&Document::id(document), &cause, command).await.map_err(|error| match error {
@@ -285,7 +282,7 @@ impl Commands {
             content: claimed.filter(|_| uploaded_by_us).map_or(Content::Unknown, Content::Known),
             promised: PromisedType::of(record.text("Filename"), record.text("ContentType")),
             file: self.file_fingerprint(document, record).await?,
-            fingerprint: self.record_fingerprint(document, record).await?,
+            fingerprint: self.keys.fingerprint(&owner, compared.as_bytes()).await?,
             record: self.keys.seal(&owner, compared.as_bytes()).await?,
         })
     }

@@ -53,8 +53,9 @@ pub(crate) async fn route(
     let command = Command::Request { subscription: id, occasion, wanted };
     let receipt = commands.sender.send(&delivery, &caller.cause(&()), command).await?;
     // A repeat is told of the report that was asked for first, not of one that would end now.
-    let report = match commands.sender.first(&delivery).await? {
-        Some(Event::DeliveryRequested { report, .. }) if receipt.repeated => report,
+    let first = if receipt.repeated { commands.sender.first(&delivery).await? } else { None };
+    let report = match first {
+        Some(Event::DeliveryRequested { report, .. }) => report,
         _ => report,
     };
     Ok(Answer::accepted(Requested { delivery, report }).after(receipt.position))

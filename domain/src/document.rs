@@ -61,6 +61,18 @@ pub struct Snapshot {
     pub record: Sealed,
 }
 
+/// How the state of a record was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The feed of changes told of it.
+    Feed,
+    /// The whole collection was looked at. The order is that of the last change before, and another state in that order came past
+    /// the feed.
+    Scan,
+    /// As a scan, the first of an existing collection.
+    FirstContact,
+}
+
 /// What one may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "a command lives for a moment")]
@@ -77,11 +89,8 @@ pub enum Command {
         seen: Option<Snapshot>,
         /// Which properties differ: names of the given API, or "other".
         changed: Vec<String>,
-        /// Whether it is the first look at an existing collection.
-        first_contact: bool,
-        /// Whether the whole collection was looked at, and no change was told: then the order is that of the last change before,
-        /// and another state in that order came past the feed.
-        scanned: bool,
+        /// How it was seen.
+        source: Source,
         /// Why it was changed.
         reason: Option<Sealed>,
     },
@@ -240,37 +249,33 @@ impl Aggregate for Document {
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
         match command {
-            Command::Observe { token, scanned, .. }
-                if self.token().is_some_and(|known| token < known || (token == known && !scanned)) =>
+            Command::Observe { token, source, .. }
+                if self.token().is_some_and(|known| token < known || (token == known && source == Source::Feed)) =>
             {
                 Ok(vec![])
             }
-            Command::Observe { document, token, at, seen, changed, first_contact, scanned: _, reason } => {
-                Ok(match (self, seen) {
-                    (Self::Unknown, Some(after)) if first_contact => {
-                        vec![Event::DocumentFound { document, token, at, after }]
+            Command::Observe { document, token, at, seen, changed, source, reason } => Ok(match (self, seen) {
+                (Self::Unknown, Some(after)) if source == Source::FirstContact => {
+                    vec![Event::DocumentFound { document, token, at, after }]
+                }
+                (Self::Unknown | Self::Removed { .. }, Some(after)) => {
+                    vec![Event::DocumentAdded { document, token, at, after, reason }]
+                }
+                (Self::Present { snapshot: before, .. }, Some(after)) if before.fingerprint == after.fingerprint => {
+                    vec![]
+                }
+                (Self::Present { snapshot: before, .. }, Some(mut after)) => {
+                    if before.file == after.file && after.content == Content::Unknown {
+                        after.content.clone_from(&before.content);
                     }
-                    (Self::Unknown | Self::Removed { .. }, Some(after)) => {
-                        vec![Event::DocumentAdded { document, token, at, after, reason }]
-                    }
-                    (Self::Present { snapshot: before, .. }, Some(after))
-                        if before.fingerprint == after.fingerprint =>
-                    {
-                        vec![]
-                    }
-                    (Self::Present { snapshot: before, .. }, Some(mut after)) => {
-                        if before.file == after.file && after.content == Content::Unknown {
-                            after.content.clone_from(&before.content);
-                        }
-                        let before = before.clone();
-                        vec![Event::DocumentChanged { document, token, at, before, after, changed, reason }]
-                    }
-                    (Self::Present { snapshot: before, .. }, None) => {
-                        vec![Event::DocumentRemoved { document, token, at, before: before.clone(), reason }]
-                    }
-                    (Self::Unknown | Self::Removed { .. }, None) => vec![],
-                })
-            }
+                    let before = before.clone();
+                    vec![Event::DocumentChanged { document, token, at, before, after, changed, reason }]
+                }
+                (Self::Present { snapshot: before, .. }, None) => {
+                    vec![Event::DocumentRemoved { document, token, at, before: before.clone(), reason }]
+                }
+                (Self::Unknown | Self::Removed { .. }, None) => vec![],
+            }),
             Command::IdentifyContent { content, file, findings } => Ok(match self {
                 Self::Present { document, snapshot, identified: false, .. } if snapshot.file == file => {
                     vec![Event::DocumentContentIdentified {

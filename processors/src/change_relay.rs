@@ -3,30 +3,25 @@
 //! Changes and closings are merged by the time of the change, also after downtime, so that a weekend's backlog does not land in
 //! Friday. Correctness rests on exact revisions and change tokens: a second relay, or a repeat after a crash, appends nothing.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use commands::{Commands, Observed, document_of_record};
+use commands::{Commands, Observed};
 use domain::clock::{ClockDay, Command, LogHash, QUARTER_SECONDS, quarter_hour_after, quarter_hour_before};
+use domain::document::Source;
 use domain::id::{DocumentId, derive};
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
-use ports::{
-    Categories, Change, ChangeToken, DocumentStore, EventFeed, Fed, Find, Place, RecordFilter, Result, Step, Worker,
-};
-use projections::{DocumentNow, ReportNow, SlotNow, Views, stamp_of};
+use ports::{Categories, Change, ChangeToken, DocumentStore, EventFeed, Fed, Find, Place, Result, Step, Worker};
+use projections::{ReportNow, SlotNow, Views, stamp_of};
 
+use crate::scan::{Occasion, Scan};
 use crate::{caused_by, into_port_error};
 
 /// The relay's name in events.
 const ACTOR: &str = "change-relay";
 /// At most so many changes in one step.
 const BATCH: usize = 256;
-/// Records read together in a scan.
-const PAGE: usize = 500;
-/// Of them, at most so many taken in at once, so that their appends share a commit.
-const TOGETHER: usize = 64;
 /// At most so many slots whose due is closed are asked when they are due next.
 const SLOTS: usize = 5_000;
 
@@ -39,6 +34,7 @@ pub struct ChangeRelay {
     feed: Arc<dyn EventFeed>,
     commands: Commands,
     views: Views,
+    scan: Scan,
     /// The last closing; unknown before the first step and after somebody else closed.
     last: Option<Timestamp>,
     /// Views as they were when the last step found nothing.
@@ -57,7 +53,8 @@ impl ChangeRelay {
     /// A relay between these ports.
     #[must_use]
     pub fn new(documents: Arc<dyn DocumentStore>, feed: Arc<dyn EventFeed>, commands: Commands, views: Views) -> Self {
-        Self { documents, feed, commands, views, last: None, seen: [None; 2] }
+        let scan = Scan::new(Arc::clone(&documents), commands.clone(), views.clone());
+        Self { documents, feed, commands, views, scan, last: None, seen: [None; 2] }
     }
 
     /// The last closing, once the view of closings has seen all of them; none while it is behind.
@@ -81,15 +78,9 @@ impl ChangeRelay {
             match change? {
                 Change::Seen { id, token, at, before, after, place } => {
                     let stored_at = at.min(now);
-                    let (first_contact, scanned) = (false, false);
-                    let observed = DocumentId::parse("_id", &id).ok().map(|document| Observed {
-                        document,
-                        token,
-                        stored_at,
-                        before,
-                        after,
-                        first_contact,
-                        scanned,
+                    let observed = DocumentId::parse("_id", &id).ok().map(|document| {
+                        let source = Source::Feed;
+                        Observed { document, token, stored_at, before, after, source }
                     });
                     if observed.is_none() {
                         tracing::warn!(record.id = %id, "a record whose _id is no ObjectId is left out");
@@ -109,44 +100,17 @@ impl ChangeRelay {
         if self.documents.acknowledged().await?.is_none() {
             self.documents.acknowledge(&place).await?;
         }
-        self.scan(token, now, true).await?;
+        self.scan(Occasion::FirstContact, token, now).await?;
         self.close(&[quarter_hour_before(now)], None, true).await
     }
 
-    /// The records that came since the acknowledged place: the feed will tell of them, with who added them.
-    async fn added_since(&self) -> Result<HashSet<String>> {
-        let mut added = HashSet::new();
-        let mut changes = self.documents.changes();
-        while let Some(change) = changes.try_next().await? {
-            if let Change::Seen { id, before: None, .. } = change {
-                added.insert(id);
-            }
-        }
-        Ok(added)
-    }
-
-    /// Looks at every record. What is as known gives no event.
-    async fn scan(&self, token: ChangeToken, now: Timestamp, first_contact: bool) -> Result<()> {
+    /// Looks at every record.
+    async fn scan(&self, occasion: Occasion, token: ChangeToken, now: Timestamp) -> Result<()> {
         let mut last: Option<String> = None;
-        loop {
-            let page = self.documents.list(&RecordFilter::default(), last.as_deref(), PAGE).await?;
-            let Some(end) = page.last() else { return Ok(()) };
-            last = Some(end.id().to_owned());
-            // Asked after the page was read, so that no record of the page is missing in the answer.
-            let added = if first_contact { self.added_since().await? } else { HashSet::new() };
-            let observed = page.into_iter().filter(|record| !added.contains(record.id())).filter_map(|record| {
-                let document = document_of_record(&record)?;
-                let (stored_at, before, after) = (now, None, Some(record));
-                Some(Observed { document, token, stored_at, before, after, first_contact, scanned: true })
-            });
-            // Each record has a stream of its own, so the order among them is of no account.
-            let taken_in = futures::stream::iter(observed).map(|observed| self.take_in(observed, now));
-            taken_in.buffer_unordered(TOGETHER).try_for_each(|()| std::future::ready(Ok(()))).await?;
+        while let Some(page) = self.scan.records(occasion, token, last.as_deref(), now).await? {
+            last = Some(page.last);
         }
-    }
-
-    async fn take_in(&self, observed: Observed, at: Timestamp) -> Result<()> {
-        self.commands.observe(&observed, at).await.map(drop)
+        Ok(())
     }
 
     /// Fills lost history: looks at every record, and at every document that is no longer in the collection. Every closing since
@@ -161,20 +125,10 @@ impl ChangeRelay {
         // What the scan finds counts from now on, and not in the quarter hours that went by.
         self.close_moments(&cuts, now, false).await?;
         self.close_through(now, false).await?;
-        self.scan(token, now, false).await?;
-        let mut after = None;
-        loop {
-            let known: Vec<DocumentNow> = self.views.find(&Find::all(PAGE).after(after)).await?;
-            let Some(DocumentNow(newest)) = known.last() else { break };
-            after = Some((serde_json::Value::Null, newest.document.to_string()));
-            for DocumentNow(state) in &known {
-                if self.documents.get(state.document.as_str()).await?.is_none() {
-                    let document = state.document.clone();
-                    let (before, after, first_contact, scanned) = (None, None, false, true);
-                    let gone = Observed { document, token, stored_at: now, before, after, first_contact, scanned };
-                    self.commands.observe(&gone, now).await?;
-                }
-            }
+        self.scan(Occasion::HistoryLost, token, now).await?;
+        let mut last: Option<String> = None;
+        while let Some(page) = self.scan.known(Occasion::HistoryLost, token, last.as_deref(), now).await? {
+            last = Some(page.last);
         }
         if quarter_hour_before(end) == end {
             self.close(&[end], None, false).await?;

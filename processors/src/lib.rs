@@ -11,6 +11,7 @@ mod dispatcher;
 mod mailer;
 mod reconciler;
 mod renderer;
+mod scan;
 mod scheduler;
 pub mod sweeper;
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use ports::{Error, FileKey, FileStore, Result, Step, Taken, WorkKind, WorkQueue, Worker};
 use queries::{Prepared, Queries};
 
-use crate::{Done, caused_by, into_port_error, is_given_up, is_lasting};
+use crate::{Done, caused_by, into_port_error, is_given_up, is_lasting, outcome_of_all};
 
 /// The renderer's name in events.
 const ACTOR: &str = "renderer";
@@ -137,14 +137,8 @@ impl Worker for Renderer {
     async fn step(&mut self, now: Timestamp) -> Result<Step> {
         while let Some(taken) = self.queue.take(WorkKind::Render).await? {
             let report = taken.work.id.clone();
-            match self.work(taken, now).await {
-                Ok(true) => return Ok(Step::Worked),
-                Ok(false) => {}
-                // It stays in these hands until the queue gives it out again; the others go on.
-                Err(error) if is_lasting(&error) => {
-                    tracing::error!(report.id = report, %error, "a report cannot be rendered now");
-                }
-                Err(error) => return Err(error),
+            if outcome_of_all(&[report], vec![self.work(taken, now).await])? {
+                return Ok(Step::Worked);
             }
         }
         Ok(Step::Idle { until: None })

@@ -22,8 +22,7 @@ fn actor(before: Record, after: Record) -> Option<String> {
         stored_at: "2026-11-23T12:00:00Z".parse().unwrap(),
         before: Some(before),
         after: Some(after),
-        first_contact: false,
-        scanned: false,
+        source: Source::Feed,
     };
     observed.ours().map(|ours| ours.actor)
 }

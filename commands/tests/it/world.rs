@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::{Extension, Router};
 use commands::{Commands, Observed, Openers, document_of_record};
 use domain::access::Role;
+use domain::document::Source;
 use domain::id::{DocumentId, TrialId, UserId};
 use domain::membership::{self, Membership};
 use domain::trial::{self, Enclosure, Trial};
@@ -333,8 +334,7 @@ impl World {
             let Change::Seen { id, token, at, before, after, place } = change.unwrap() else { continue };
             let record = after.as_ref().or(before.as_ref()).unwrap();
             let document: DocumentId = document_of_record(record).unwrap_or_else(|| panic!("{id}"));
-            let observed =
-                Observed { document, token, stored_at: at, before, after, first_contact: false, scanned: false };
+            let observed = Observed { document, token, stored_at: at, before, after, source: Source::Feed };
             self.commands.observe(&observed, observed.changed_at()).await.unwrap();
             self.documents.acknowledge(&place).await.unwrap();
         }

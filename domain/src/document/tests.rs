@@ -40,25 +40,31 @@ fn plain(status: &str) -> Snapshot {
 fn observe(token: Token, seen: Option<Snapshot>) -> Command {
     let reason = Some(sealed("a reason"));
     let changed = vec!["Status".to_owned()];
-    Command::Observe {
-        document: document(),
-        token,
-        at: minute(0),
-        seen,
-        changed,
-        first_contact: false,
-        scanned: false,
-        reason,
+    Command::Observe { document: document(), token, at: minute(0), seen, changed, source: Source::Feed, reason }
+}
+
+fn seen_by(source: Source, command: Command) -> Command {
+    match command {
+        Command::Observe { document, token, at, seen, changed, reason, .. } => {
+            Command::Observe { document, token, at, seen, changed, source, reason }
+        }
+        Command::IdentifyContent { .. } => command,
     }
 }
 
 fn at_first_contact(command: Command) -> Command {
-    match command {
-        Command::Observe { document, token, at, seen, changed, reason, .. } => {
-            Command::Observe { document, token, at, seen, changed, first_contact: true, scanned: true, reason }
-        }
-        Command::IdentifyContent { .. } => command,
-    }
+    seen_by(Source::FirstContact, command)
+}
+
+#[test]
+fn another_state_in_the_order_of_the_last_change_is_believed_of_a_look_and_not_of_the_feed() {
+    let again = observe(NOW, Some(plain("final")));
+    given::<Document>([added(NOW, plain("draft"))]).when(again.clone()).then([]);
+    given::<Document>([added(NOW, plain("draft"))]).when(seen_by(Source::Scan, again)).then([changed(
+        NOW,
+        plain("draft"),
+        plain("final"),
+    )]);
 }
 
 fn identify(found: Option<&str>, file: &str, findings: &[FindingCode]) -> Command {

@@ -232,8 +232,7 @@ impl History {
             at: self.now,
             seen,
             changed: vec!["Status".to_owned()],
-            first_contact: self.closings.is_empty(),
-            scanned: false,
+            source: if self.closings.is_empty() { document::Source::FirstContact } else { document::Source::Feed },
             reason: self.order.is_multiple_of(2).then(|| sealed("document/x", "because")),
         };
         self.send_document(id, command);

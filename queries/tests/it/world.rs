@@ -15,7 +15,7 @@ use domain::access::Role;
 use domain::aggregate::Aggregate;
 use domain::clock::{self, ClockDay, LogHash};
 use domain::content::{self, ContentState, Thumbnail};
-use domain::document::{self, Content, Document, Snapshot, Token};
+use domain::document::{self, Content, Document, Snapshot, Source, Token};
 use domain::edition::{Audience, Edition, Language, Paper};
 use domain::findings::FindingCode;
 use domain::id::{Code, ContentHash, DocumentId, Id, TrialId, UserId};
@@ -277,8 +277,7 @@ impl World {
                 record,
             }),
             changed: vec!["Filename".to_owned()],
-            first_contact,
-            scanned: false,
+            source: if first_contact { Source::FirstContact } else { Source::Feed },
             reason: Some(reason),
         };
         self.send(&Document::id(&stored.id), by, command).await
@@ -291,8 +290,7 @@ impl World {
             at: self.clock.now(),
             seen: None,
             changed: vec![],
-            first_contact: false,
-            scanned: false,
+            source: Source::Feed,
             reason: None,
         };
         self.send(&Document::id(&id), "ben", command).await

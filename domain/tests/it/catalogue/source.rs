@@ -112,7 +112,9 @@ fn members(lines: &[&str]) -> Vec<Member> {
             continue;
         }
         if code.starts_with("#[") {
-            let _ = code.ends_with(']') || lines.by_ref().any(|line| line.trim().ends_with(")]"));
+            if !code.ends_with(']') {
+                lines.by_ref().find(|line| line.trim() == ")]");
+            }
             continue;
         }
         let doc = paragraph(&std::mem::take(&mut docs));
