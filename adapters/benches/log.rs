@@ -97,7 +97,8 @@ async fn read_feed(feed: &dyn EventFeed, of: Categories) -> (u64, f64) {
 
 async fn views(directory: &Path, clock: &Clock) {
     const DUE: Table = Table { name: "due", indexes: &[&["kind", "due"], &["slot"]] };
-    let views = ports_open(adapters::view_store::open(&format!("sqlite:{}/views.db", directory.display()), clock));
+    let views =
+        ports_open(adapters::view_store::open(&format!("sqlite:{}/views.db", directory.display()), clock).await);
     let row = |round: u64, n: usize| {
         Write::Put {
         table: DUE,
@@ -151,7 +152,7 @@ async fn main() {
     let directory = directory.path();
     let clock = Clock::system();
     let (log, feed) =
-        ports_open(adapters::event_log::open(&format!("sqlite:{}/events.db", directory.display()), &clock));
+        ports_open(adapters::event_log::open(&format!("sqlite:{}/events.db", directory.display()), &clock).await);
 
     let mut pages = File::create(directory.join("pages")).unwrap();
     pages.write_all(&[0; 1 << 20]).unwrap();

@@ -10,7 +10,7 @@ use ports::{Clock, Directory, Error, Person, Result};
 ///
 /// # Errors
 /// `Rejected` for another URL or a file of another kind, `Unavailable` where it is in use or cannot be reached.
-pub fn open(url: &str, _clock: &Clock) -> Result<Arc<dyn Directory>> {
+pub async fn open(url: &str, _clock: &Clock) -> Result<Arc<dyn Directory>> {
     match url.split_once(':') {
         Some(("sqlite", path)) => Ok(Arc::new(sqlite::SqliteDirectory::open(path)?)),
         Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => {

@@ -11,7 +11,7 @@ use ports::{Clock, DocumentStore, Error, Record, Result};
 /// # Errors
 /// `Rejected` for another URL or a file that holds something else, `Unavailable` where it is in use or cannot be reached,
 /// `Corrupt` where what it holds are no JSON objects.
-pub fn open(url: &str, clock: &Clock) -> Result<Arc<dyn DocumentStore>> {
+pub async fn open(url: &str, clock: &Clock) -> Result<Arc<dyn DocumentStore>> {
     match url.split_once(':') {
         Some(("sqlite", path)) => Ok(Arc::new(sqlite::SqliteDocumentStore::open(path, clock)?)),
         Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => {

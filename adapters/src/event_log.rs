@@ -10,7 +10,7 @@ use ports::{Clock, Error, EventFeed, EventLog, MAX_APPEND_BYTES, NewEvent, Resul
 ///
 /// # Errors
 /// `Rejected` for another URL or a file of another kind, `Unavailable` where it is in use or cannot be reached.
-pub fn open(url: &str, _clock: &Clock) -> Result<(Arc<dyn EventLog>, Arc<dyn EventFeed>)> {
+pub async fn open(url: &str, _clock: &Clock) -> Result<(Arc<dyn EventLog>, Arc<dyn EventFeed>)> {
     match url.split_once(':') {
         Some(("sqlite", path)) => {
             let log = Arc::new(sqlite::SqliteEventLog::open(path)?);

@@ -19,7 +19,7 @@ const DERIVED: &str = "derived/";
 ///
 /// # Errors
 /// `Rejected` where the URL names no file store, `Unavailable` where the place cannot be used.
-pub fn open(url: &str, clock: &Clock) -> Result<(Arc<dyn FileStore>, Arc<dyn FileStore>)> {
+pub async fn open(url: &str, clock: &Clock) -> Result<(Arc<dyn FileStore>, Arc<dyn FileStore>)> {
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
     match scheme {
         "file" => {

@@ -9,7 +9,10 @@ mod durable_file;
 pub mod event_log;
 pub mod file_store;
 pub mod key_ring;
+pub mod leases;
 pub mod mailer;
+#[cfg(feature = "distributed")]
+mod mongodb;
 mod sqlite;
 pub mod view_store;
 pub mod work_queue;

@@ -10,7 +10,7 @@ use ports::{Clock, Result, ViewStore};
 ///
 /// # Errors
 /// `Rejected` for another URL or a file of another kind, `Unavailable` where it is in use or cannot be reached.
-pub fn open(url: &str, _clock: &Clock) -> Result<Arc<dyn ViewStore>> {
+pub async fn open(url: &str, _clock: &Clock) -> Result<Arc<dyn ViewStore>> {
     match url.split_once(':') {
         Some(("sqlite", path)) => Ok(Arc::new(sqlite::SqliteViewStore::open(path)?)),
         Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => Err(crate::missing_feature("views", scheme, "distributed")),

@@ -13,7 +13,7 @@ use ports::{Clock, Result, WorkQueue};
 ///
 /// # Errors
 /// `Rejected` where the URL names no queue.
-pub fn open(url: &str, clock: &Clock) -> Result<Arc<dyn WorkQueue>> {
+pub async fn open(url: &str, clock: &Clock) -> Result<Arc<dyn WorkQueue>> {
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
     match scheme {
         "memory" if rest.is_empty() => Ok(Arc::new(in_process::InProcess::new(clock.clone()))),

@@ -94,6 +94,9 @@ pub trait DocumentStore: Send + Sync {
     async fn acknowledged(&self) -> Result<Option<Place>>;
     /// Remembers, durably, that the changes up to this place have been dealt with.
     async fn acknowledge(&self, place: &Place) -> Result<()>;
+    /// Begins a new epoch, at least the given one, and acknowledges its beginning: for a collection that was moved here with
+    /// everything that was observed of it. What changed before is not told.
+    async fn begin_epoch(&self, at_least: u64) -> Result<()>;
     /// Resolves when there may be changes behind the acknowledged place.
     async fn changed(&self);
 }

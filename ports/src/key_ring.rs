@@ -21,6 +21,12 @@ pub trait KeyRing: Send + Sync {
     async fn key(&self, owner: &str) -> Result<Option<Key>>;
     /// The owner's key as it is: `None` where none was made yet or it was destroyed. Makes none.
     async fn existing(&self, owner: &str) -> Result<Option<Key>>;
+    /// Owners with their keys (`None` where it was destroyed), in order of the owner, after the given one: for moving to another
+    /// engine.
+    async fn owners(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Option<Key>)>>;
+    /// Takes over an owner's key, or that it was destroyed, from another engine. `Conflict` where the owner has another key here,
+    /// or where it was destroyed here.
+    async fn adopt(&self, owner: &str, key: Option<&Key>) -> Result<()>;
     /// Forgets the key and never makes another for this owner.
     async fn destroy(&self, owner: &str) -> Result<()>;
 }

@@ -9,6 +9,7 @@ mod document_store;
 mod event_log;
 mod file_store;
 mod key_ring;
+mod leases;
 mod mailer;
 mod view_store;
 mod work_queue;
@@ -25,6 +26,7 @@ pub use event_log::{
 };
 pub use file_store::{ByteStream, FileBody, FileEntry, FileKey, FileStore};
 pub use key_ring::{Key, KeyRing};
+pub use leases::Leases;
 pub use mailer::{Accepted, Mail, Mailer, NotSent};
 pub use view_store::{Find, FindRange, Order, ROWS_VERSION, Table, ViewStore, Write};
 pub use work_queue::{Taken, Work, WorkKind, WorkQueue};
@@ -67,6 +69,8 @@ pub struct Ports {
     pub derived: Arc<dyn FileStore>,
     /// Spreads work over workers, and forgets it freely.
     pub queue: Arc<dyn WorkQueue>,
+    /// Which process does what only one should do.
+    pub leases: Arc<dyn Leases>,
     /// Hands a mail to the world.
     pub mailer: Arc<dyn Mailer>,
     /// Names and addresses of people.

@@ -57,6 +57,9 @@ pub trait WorkQueue: Send + Sync {
     async fn take(&self, kind: WorkKind) -> Result<Option<Taken>>;
     /// Resolves when work of the kind may be waiting.
     async fn offered(&self, kind: WorkKind);
+    /// Keeps taken work from others for as long again: whoever needs longer says so in time. Work that has come back meanwhile is
+    /// not taken away from who has it now.
+    async fn extend(&self, taken: &Taken) -> Result<()>;
     /// Done, whatever came of it.
     async fn finish(&self, taken: Taken) -> Result<()>;
 }

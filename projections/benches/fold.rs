@@ -182,7 +182,7 @@ fn main() {
     };
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap().block_on(async {
         let url = format!("sqlite:{}", scratch.path().join("views.db").display());
-        let store = adapters::view_store::open(&url, &Clock::simulated(Timestamp::UNIX_EPOCH)).unwrap();
+        let store = adapters::view_store::open(&url, &Clock::simulated(Timestamp::UNIX_EPOCH)).await.unwrap();
         let counted = Arc::new(Counted { store, written: AtomicUsize::new(0), read: AtomicUsize::new(0) });
         let Log { events, closings } = history();
         let count = events.len();

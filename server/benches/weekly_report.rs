@@ -87,6 +87,9 @@ impl DocumentStore for CountedRecords {
     async fn acknowledge(&self, place: &Place) -> Result<()> {
         self.0.acknowledge(place).await
     }
+    async fn begin_epoch(&self, at_least: u64) -> Result<()> {
+        self.0.begin_epoch(at_least).await
+    }
     async fn changed(&self) {
         self.0.changed().await;
     }
@@ -139,7 +142,7 @@ async fn main() {
     let urls = Urls::embedded(folder.path().to_str().unwrap());
     let clock = Clock::simulated(at("2026-11-16T00:00:00Z"));
     let (files, records) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let real = wire::connect(&urls, clock.clone()).unwrap();
+    let real = wire::connect(&urls, clock.clone()).await.unwrap();
     let ports = Ports {
         originals: Arc::new(CountedFiles(Arc::clone(&real.originals), Arc::clone(&files))),
         documents: Arc::new(CountedRecords(Arc::clone(&real.documents), Arc::clone(&records))),

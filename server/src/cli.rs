@@ -132,7 +132,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Serve(configured) => {
             let mut settings = configured.load()?.settings;
             log_to(settings.log.filter.clone(), settings.log.format);
-            let ports = wire::connect(&Urls::of(&settings), Clock::system())?;
+            let ports = wire::connect(&Urls::of(&settings), Clock::system()).await?;
             let listener =
                 TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
             settings.reached_at(listener.local_addr()?);
@@ -147,11 +147,11 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Demo { data, once, listen } => run_demo(&data, once, listen).await,
         Verb::Replay { data, configured } => {
             let settings = configured.in_folder(data).load()?.settings;
-            compare(&what_was_kept(&settings)?).await
+            compare(&what_was_kept(&settings).await?).await
         }
         Verb::VerifyReport { data, configured } => {
             let settings = configured.in_folder(data).load()?.settings;
-            verify_reports(&what_was_kept(&settings)?, &AppSettings::of(&settings)?).await
+            verify_reports(&what_was_kept(&settings).await?, &AppSettings::of(&settings)?).await
         }
         Verb::CheckConfig(configured) => {
             say(configured.load()?.effective().trim());
@@ -161,12 +161,12 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
 }
 
 /// The ports of stores that are there: a mistyped folder is told, and not made and found equal.
-fn what_was_kept(settings: &Settings) -> anyhow::Result<Ports> {
+async fn what_was_kept(settings: &Settings) -> anyhow::Result<Ports> {
     let urls = Urls::of(settings);
     if let Some(log) = urls.events.strip_prefix("sqlite:").filter(|log| !Path::new(log).exists()) {
         anyhow::bail!("there is no event log at {log}: name the folder with --data, or the setting `events`");
     }
-    Ok(wire::connect(&urls, Clock::system())?)
+    Ok(wire::connect(&urls, Clock::system()).await?)
 }
 
 /// The sample trial.
@@ -178,7 +178,7 @@ async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<Exi
     let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
     settings.reached_at(listener.local_addr()?);
     let clock = Clock::system();
-    let mut ports = wire::connect(&Urls::of(&settings), clock.clone())?;
+    let mut ports = wire::connect(&Urls::of(&settings), clock.clone()).await?;
     if demo::was_interrupted(data) {
         // Moved while we hold its lock, so that nobody else is living through it.
         let aside = demo::put_aside(data).with_context(|| format!("{} cannot be moved aside", data.display()))?;
@@ -188,7 +188,7 @@ async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<Exi
             data.display(),
             aside.display()
         ));
-        ports = wire::connect(&Urls::of(&settings), clock.clone())?;
+        ports = wire::connect(&Urls::of(&settings), clock.clone()).await?;
     }
     let outbox = settings.mail.outbox().map(ToOwned::to_owned);
     let mut app = app::build(&ports, &AppSettings { outbox, ..AppSettings::of(&settings)? });
@@ -226,7 +226,7 @@ async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<Exi
 
 async fn compare(ports: &Ports) -> anyhow::Result<ExitCode> {
     let folder = tempfile::tempdir()?;
-    let beside = replay::store_beside(folder.path(), &ports.clock)?;
+    let beside = replay::store_beside(folder.path(), &ports.clock).await?;
     let mut equal = true;
     for comparison in replay::replay(&ports.feed, &ports.views, &beside).await? {
         let differs = !comparison.differences.is_empty();

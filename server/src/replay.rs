@@ -126,6 +126,6 @@ async fn page(
 ///
 /// # Errors
 /// Where it cannot be opened.
-pub fn store_beside(folder: &std::path::Path, clock: &Clock) -> Result<Arc<dyn ViewStore>> {
-    adapters::view_store::open(&format!("sqlite:{}/replay.db", folder.display()), clock)
+pub async fn store_beside(folder: &std::path::Path, clock: &Clock) -> Result<Arc<dyn ViewStore>> {
+    adapters::view_store::open(&format!("sqlite:{}/replay.db", folder.display()), clock).await
 }

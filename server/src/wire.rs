@@ -64,21 +64,22 @@ impl Urls {
 ///
 /// # Errors
 /// The first that cannot be opened, with what it found.
-pub fn connect(urls: &Urls, clock: Clock) -> Result<Ports> {
+pub async fn connect(urls: &Urls, clock: Clock) -> Result<Ports> {
     // The log first: a second program on the same data is refused before it touches anything else.
-    let (log, feed) = adapters::event_log::open(&urls.events, &clock)?;
-    let (originals, derived) = adapters::file_store::open(&urls.files, &clock)?;
+    let (log, feed) = adapters::event_log::open(&urls.events, &clock).await?;
+    let (originals, derived) = adapters::file_store::open(&urls.files, &clock).await?;
     Ok(Ports {
         log,
         feed,
-        documents: adapters::document_store::open(&urls.documents, &clock)?,
-        views: adapters::view_store::open(&urls.views, &clock)?,
+        documents: adapters::document_store::open(&urls.documents, &clock).await?,
+        views: adapters::view_store::open(&urls.views, &clock).await?,
         originals,
         derived,
-        queue: adapters::work_queue::open(&urls.queue, &clock)?,
+        queue: adapters::work_queue::open(&urls.queue, &clock).await?,
+        leases: adapters::leases::open(&urls.queue).await?,
         mailer: adapters::mailer::open(&urls.mail, &clock)?,
-        directory: adapters::directory::open(&urls.directory, &clock)?,
-        keys: adapters::key_ring::open(&urls.keys, &clock)?,
+        directory: adapters::directory::open(&urls.directory, &clock).await?,
+        keys: adapters::key_ring::open(&urls.keys, &clock).await?,
         clock,
     })
 }

@@ -178,6 +178,19 @@ impl DocumentStore for SqliteDocumentStore {
             .await
     }
 
+    async fn begin_epoch(&self, at_least: u64) -> Result<()> {
+        self.database
+            .write(move |connection| {
+                let ChangeToken { epoch, order } = newest(connection)?;
+                let epoch = (epoch + 1).max(at_least);
+                let sql = "UPDATE trialbrief_meta SET epoch = ?1, acknowledged_epoch = ?1, acknowledged_order = ?2";
+                connection.prepare_cached(sql)?.execute([epoch, order])?;
+                connection.prepare_cached("DELETE FROM trialbrief_changes")?.execute([])?;
+                Ok(())
+            })
+            .await
+    }
+
     async fn changed(&self) {
         let mut bell = self.bell.subscribe();
         loop {

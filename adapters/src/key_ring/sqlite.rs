@@ -55,6 +55,37 @@ impl KeyRing for SqliteKeyRing {
         Ok(self.0.read(move |connection| stored(connection, &owner)).await?.flatten())
     }
 
+    async fn owners(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, Option<Key>)>> {
+        let (after, limit) = (after.unwrap_or_default().to_owned(), limit.min(i64::MAX as usize));
+        self.0
+            .read(move |connection| {
+                let sql = "SELECT owner, key FROM keys WHERE owner > ?1 ORDER BY owner LIMIT ?2";
+                let mut statement = connection.prepare_cached(sql)?;
+                let owners = statement.query_map(params![after, limit], |row| {
+                    Ok((row.get(0)?, row.get::<_, Option<[u8; 32]>>(1)?.map(Key)))
+                })?;
+                Ok(owners.collect::<rusqlite::Result<_>>()?)
+            })
+            .await
+    }
+
+    async fn adopt(&self, owner: &str, key: Option<&Key>) -> Result<()> {
+        let (adopted, wanted) = (owner.to_owned(), key.cloned());
+        let there = self
+            .0
+            .write(move |connection| {
+                let sql = "INSERT INTO keys (owner, key) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+                connection.prepare_cached(sql)?.execute(params![adopted, wanted.map(|key| key.0)])?;
+                Ok(stored(connection, &adopted)?.flatten())
+            })
+            .await?;
+        if there.as_ref() == key {
+            Ok(())
+        } else {
+            Err(Error::Conflict(format!("the key of {owner:?} is another one here")))
+        }
+    }
+
     async fn destroy(&self, owner: &str) -> Result<()> {
         let owner = owner.to_owned();
         self.0

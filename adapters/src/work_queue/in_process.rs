@@ -133,6 +133,14 @@ impl WorkQueue for InProcess {
         }
     }
 
+    async fn extend(&self, taken: &Taken) -> Result<()> {
+        let until = self.clock.now().saturating_add(TAKEN_FOR).unwrap_or(Timestamp::MAX);
+        if let Some(held) = self.queue(taken.work.kind).state().taken.get_mut(&taken.receipt) {
+            held.until = until;
+        }
+        Ok(())
+    }
+
     async fn finish(&self, taken: Taken) -> Result<()> {
         let mut state = self.queue(taken.work.kind).state();
         if let Some(held) = state.taken.remove(&taken.receipt) {

@@ -188,12 +188,12 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::simulated("2026-11-23T08:00:00Z".parse::<Timestamp>().unwrap());
         let at = |scheme: &str, name: &str| format!("{scheme}:{}/{name}", directory.path().display());
-        let (log, feed) = adapters::event_log::open(&at("sqlite", "events.db"), &clock).unwrap();
-        let documents = adapters::document_store::open(&at("sqlite", "documents.db"), &clock).unwrap();
-        let views = adapters::view_store::open(&at("sqlite", "views.db"), &clock).unwrap();
-        let people = adapters::directory::open(&at("sqlite", "people.db"), &clock).unwrap();
-        let keys = adapters::key_ring::open(&at("sqlite", "keys.db"), &clock).unwrap();
-        let (originals, derived) = adapters::file_store::open(&at("file", "files"), &clock).unwrap();
+        let (log, feed) = adapters::event_log::open(&at("sqlite", "events.db"), &clock).await.unwrap();
+        let documents = adapters::document_store::open(&at("sqlite", "documents.db"), &clock).await.unwrap();
+        let views = adapters::view_store::open(&at("sqlite", "views.db"), &clock).await.unwrap();
+        let people = adapters::directory::open(&at("sqlite", "people.db"), &clock).await.unwrap();
+        let keys = adapters::key_ring::open(&at("sqlite", "keys.db"), &clock).await.unwrap();
+        let (originals, derived) = adapters::file_store::open(&at("file", "files"), &clock).await.unwrap();
         let files = Arc::new(Watched {
             inner: originals,
             forbidden: Mutex::default(),

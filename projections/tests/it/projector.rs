@@ -129,13 +129,13 @@ async fn sqlite_holds_the_same_rows_as_memory() {
             any_history().new_tree(&mut runner).unwrap().current().iter().for_each(|op| history.play(op));
         }
         history.close();
-        let store = adapters::view_store::open(&url, &Clock::simulated(at("2026-11-30T00:00:00Z"))).unwrap();
+        let store = adapters::view_store::open(&url, &Clock::simulated(at("2026-11-30T00:00:00Z"))).await.unwrap();
         for projection in all() {
             let mut projector = Projector::new(projection, history.log.clone(), store.clone());
             while projector.advance().await.unwrap() {}
         }
     }
-    let store = adapters::view_store::open(&url, &Clock::simulated(at("2026-11-30T00:00:00Z"))).unwrap();
+    let store = adapters::view_store::open(&url, &Clock::simulated(at("2026-11-30T00:00:00Z"))).await.unwrap();
     let memory = Arc::new(MemoryViews::default());
     for projection in all() {
         let mut projector = Projector::new(projection, history.log.clone(), memory.clone());

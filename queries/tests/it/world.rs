@@ -183,14 +183,14 @@ impl World {
         let files = tempfile::tempdir().unwrap();
         let url = |name: &str| format!("sqlite:{}", files.path().join(name).display());
         let clock = Clock::simulated(at("2026-11-16T07:00:00Z"));
-        let (log, feed) = event_log::open(&url("events.db"), &clock).unwrap();
-        let inner = view_store::open(&url("views.db"), &clock).unwrap();
+        let (log, feed) = event_log::open(&url("events.db"), &clock).await.unwrap();
+        let inner = view_store::open(&url("views.db"), &clock).await.unwrap();
         let views = Arc::new(Counted { inner, reads: AtomicUsize::new(0) });
-        let directory = directory::open(&url("directory.db"), &clock).unwrap();
-        let key_ring = key_ring::open(&url("keys.db"), &clock).unwrap();
-        let documents = document_store::open(&url("documents.db"), &clock).unwrap();
+        let directory = directory::open(&url("directory.db"), &clock).await.unwrap();
+        let key_ring = key_ring::open(&url("keys.db"), &clock).await.unwrap();
+        let documents = document_store::open(&url("documents.db"), &clock).await.unwrap();
         let (originals, derived) =
-            file_store::open(&format!("file:{}", files.path().join("files").display()), &clock).unwrap();
+            file_store::open(&format!("file:{}", files.path().join("files").display()), &clock).await.unwrap();
         for (id, name) in [("ada", "Ada Lovelace"), ("ben", "Ben Bitdiddle"), ("cay", "Cay Horstmann"), ("eve", "Eve")]
         {
             let address = Some(format!("{id}@example.org"));

@@ -153,7 +153,7 @@ struct Child {
 impl Child {
     async fn open(folder: &Path, at: Timestamp) -> Self {
         let urls = Urls::embedded(folder.to_str().unwrap());
-        let mut ports = wire::connect(&urls, Clock::simulated(at)).unwrap();
+        let mut ports = wire::connect(&urls, Clock::simulated(at)).await.unwrap();
         for (user, name) in PEOPLE {
             let address = Some(format!("{user}@example.org"));
             ports

@@ -54,8 +54,8 @@ async fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let urls = Urls::embedded(folder.path().to_str().unwrap());
     let clock = Clock::simulated("2026-11-20T12:00:00Z".parse().unwrap());
-    let documents = adapters::document_store::open(&urls.documents, &clock).unwrap();
-    let (originals, _) = adapters::file_store::open(&urls.files, &clock).unwrap();
+    let documents = adapters::document_store::open(&urls.documents, &clock).await.unwrap();
+    let (originals, _) = adapters::file_store::open(&urls.files, &clock).await.unwrap();
     for existing in script::existing() {
         let key = FileKey::new(format!("trials/ACME-101/{}/file", existing.id)).unwrap();
         let record = json!({
@@ -228,7 +228,7 @@ async fn a_report_whose_file_was_touched_or_whose_text_was_erased_is_told_from_t
     let folder = folder().await;
     run(folder.path(), None, |_| {});
     let urls = Urls::embedded(folder.path().to_str().unwrap());
-    let ports = wire::connect(&urls, Clock::simulated(script::start())).unwrap();
+    let ports = wire::connect(&urls, Clock::simulated(script::start())).await.unwrap();
     let settings = child::settings();
     let before = verify_report::verify(&ports, &settings).await.unwrap();
     assert!(before.len() == 5 && before.iter().all(|report| report.to_string().ends_with("  equal")), "{before:?}");

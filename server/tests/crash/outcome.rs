@@ -53,7 +53,7 @@ impl Outcome {
     pub async fn of(folder: &Path) -> Self {
         let urls = Urls::embedded(folder.to_str().unwrap());
         let end = script().last().unwrap().at;
-        let ports = wire::connect(&urls, Clock::simulated(end)).unwrap();
+        let ports = wire::connect(&urls, Clock::simulated(end)).await.unwrap();
         let settings = settings();
         let queries = app::queries(&ports, &settings);
         let events = events(&ports).await;
@@ -268,7 +268,7 @@ async fn nothing_is_open(queries: &Queries) {
 
 async fn views_are_equal(ports: &Ports) {
     let folder = tempfile::tempdir().unwrap();
-    let beside = replay::store_beside(folder.path(), &ports.clock).unwrap();
+    let beside = replay::store_beside(folder.path(), &ports.clock).await.unwrap();
     for comparison in replay::replay(&ports.feed, &ports.views, &beside).await.unwrap() {
         assert_eq!(comparison.differences, [] as [String; 0], "{}", comparison.projection);
     }

@@ -144,7 +144,7 @@ async fn what_is_uploaded_while_the_first_look_lasts_was_added_by_who_uploaded_i
     let folder = tempfile::tempdir().unwrap();
     let begin = parse("2026-11-16T09:00[Europe/Berlin]");
     let url = format!("sqlite:{}", folder.path().join("documents.db").display());
-    let documents = document_store::open(&url, &Clock::simulated(begin)).unwrap();
+    let documents = document_store::open(&url, &Clock::simulated(begin)).await.unwrap();
     documents.insert(&record("0123456789abcdef00000001", "s3://elsewhere/a")).await.unwrap();
     // A first look has begun, and was not finished.
     documents.acknowledge(&documents.end().await.unwrap().1).await.unwrap();

@@ -150,7 +150,7 @@ async fn existing_collection(folder: &Path, records: usize, files: usize, now: T
     connection.execute_batch("CREATE TABLE documents (id TEXT PRIMARY KEY, record TEXT)").unwrap();
     let transaction = connection.transaction().unwrap();
     let url = format!("file:{}", folder.join("files").display());
-    let (originals, _) = adapters::file_store::open(&url, &ports::Clock::simulated(now)).unwrap();
+    let (originals, _) = adapters::file_store::open(&url, &ports::Clock::simulated(now)).await.unwrap();
     for number in 0..records {
         let id = format!("{number:024x}");
         let key = format!("trials/{TRIAL}/{id}/upload");

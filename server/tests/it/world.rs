@@ -82,7 +82,7 @@ impl World {
         change: impl FnOnce(Urls) -> Urls,
     ) -> Self {
         let urls = change(Urls::embedded(folder.to_str().unwrap()));
-        let ports = wire::connect(&urls, Clock::simulated(now)).unwrap();
+        let ports = wire::connect(&urls, Clock::simulated(now)).await.unwrap();
         for (user, name) in PEOPLE {
             let address = Some(format!("{user}@example.org"));
             let person = Person { user: user.to_owned(), name: name.to_owned(), address, active: true };

@@ -76,6 +76,7 @@ pub async fn suite(open: impl AsyncFn() -> Arc<dyn DocumentStore>, clock: &Clock
     a_waiting_reader_is_woken(&store).await;
     drop(store);
     all_is_there_after_reopening(&open).await;
+    a_new_epoch_begins_behind_all_that_was(&*open().await).await;
 }
 
 async fn an_empty_collection_has_nothing_to_tell(store: &dyn DocumentStore) {
@@ -308,4 +309,19 @@ async fn all_is_there_after_reopening(open: &impl AsyncFn() -> Arc<dyn DocumentS
     store.changed().await;
     store.insert(&record(30_002, json!({}))).await.unwrap();
     assert!(changes(&*store).await.tokens[1] > seen.tokens[1]);
+}
+
+async fn a_new_epoch_begins_behind_all_that_was(store: &dyn DocumentStore) {
+    store.insert(&record(40_000, json!({}))).await.unwrap();
+    let (before, _) = store.end().await.unwrap();
+    store.begin_epoch(before.epoch + 10).await.unwrap();
+    let (token, place) = store.end().await.unwrap();
+    assert_eq!(token.epoch, before.epoch + 10);
+    assert_eq!(store.acknowledged().await.unwrap(), Some(place));
+    assert_eq!(changes(store).await.told, [], "what changed before is not told");
+    store.begin_epoch(0).await.unwrap();
+    assert_eq!(store.end().await.unwrap().0.epoch, before.epoch + 11, "an epoch is always a new one");
+    store.insert(&record(40_001, json!({}))).await.unwrap();
+    let seen = changes(store).await;
+    assert_eq!((seen.told.len(), seen.tokens[0].epoch), (1, before.epoch + 11));
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use ports::KeyRing;
+use ports::{Error, Key, KeyRing};
 use tokio::task::JoinSet;
 
 /// The contract. `open` opens the same key ring again, empty at first, and is called when the one before was dropped.
@@ -15,6 +15,7 @@ pub async fn suite(open: impl AsyncFn() -> Arc<dyn KeyRing>) {
     a_destroyed_key_never_comes_back(&*keys).await;
     destroying_wins_over_asking(&keys).await;
     looking_for_a_key_makes_none(&*keys).await;
+    keys_move_to_another_ring_whole(&*keys).await;
     let (kept, destroyed) = (keys.key("person-1").await.unwrap(), keys.key("gone-1").await.unwrap());
     assert!(kept.is_some() && destroyed.is_none());
     drop(keys);
@@ -60,6 +61,32 @@ async fn looking_for_a_key_makes_none(keys: &dyn KeyRing) {
     // Looking leaves no trace: whoever asks first still gets a key.
     assert_eq!(keys.existing("looked-for-2").await.unwrap(), None);
     assert!(keys.key("looked-for-2").await.unwrap().is_some());
+}
+
+async fn keys_move_to_another_ring_whole(keys: &dyn KeyRing) {
+    let key = Key([7; 32]);
+    keys.adopt("moved-1", Some(&key)).await.unwrap();
+    keys.adopt("moved-1", Some(&key)).await.unwrap();
+    keys.adopt("moved-2", None).await.unwrap();
+    assert_eq!(keys.key("moved-1").await.unwrap().as_ref(), Some(&key));
+    assert_eq!(keys.key("moved-2").await.unwrap(), None, "what was destroyed there is destroyed here");
+    for (owner, key) in [("moved-1", Some(&Key([8; 32]))), ("moved-1", None), ("moved-2", Some(&key))] {
+        assert!(matches!(keys.adopt(owner, key).await, Err(Error::Conflict(_))), "{owner}");
+    }
+    let mut owners: Vec<(String, Option<Key>)> = Vec::new();
+    loop {
+        let after = owners.last().map(|(owner, _)| owner.clone());
+        let page = keys.owners(after.as_deref(), 17).await.unwrap();
+        assert!(page.len() <= 17);
+        if page.is_empty() {
+            break;
+        }
+        owners.extend(page);
+    }
+    assert!(owners.is_sorted_by(|a, b| a.0 < b.0) && owners.len() > 100, "{} owners", owners.len());
+    for (owner, key) in owners {
+        assert_eq!(keys.existing(&owner).await.unwrap(), key, "{owner}");
+    }
 }
 
 async fn destroying_wins_over_asking(keys: &Arc<dyn KeyRing>) {

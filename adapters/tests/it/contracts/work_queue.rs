@@ -10,13 +10,15 @@ pub fn render(id: &str) -> Work {
     Work { kind: WorkKind::Render, id: id.to_owned() }
 }
 
-/// The contract. The queue is empty; `lapse` lets the time pass after which taken work is given to others.
-pub async fn suite(queue: &dyn WorkQueue, lapse: impl AsyncFn()) {
+/// The contract. The queue is empty; `lapse` lets the time pass after which taken work is given to others, `most_of_it` two thirds
+/// of that time.
+pub async fn suite(queue: &dyn WorkQueue, lapse: impl AsyncFn(), most_of_it: impl AsyncFn()) {
     what_is_offered_twice_comes_once(queue).await;
     work_comes_in_order_and_by_kind(queue).await;
     takers_get_different_work(queue).await;
     the_bell_is_heard(queue).await;
     taken_work_comes_back_after_its_time(queue, &lapse).await;
+    who_needs_longer_says_so(queue, &lapse, &most_of_it).await;
 }
 
 async fn empty(queue: &dyn WorkQueue) {
@@ -95,6 +97,26 @@ async fn taken_work_comes_back_after_its_time(queue: &dyn WorkQueue, lapse: &imp
     let second = queue.take(WorkKind::Render).await.unwrap().unwrap();
     assert_eq!(second.work, render("held"));
     // The first holder's word no longer counts: the work stays with the second.
+    queue.finish(first).await.unwrap();
+    empty(queue).await;
+    queue.finish(second).await.unwrap();
+    lapse().await;
+    empty(queue).await;
+}
+
+async fn who_needs_longer_says_so(queue: &dyn WorkQueue, lapse: &impl AsyncFn(), most_of_it: &impl AsyncFn()) {
+    queue.offer(&render("long")).await.unwrap();
+    let first = queue.take(WorkKind::Render).await.unwrap().unwrap();
+    for _ in 0..3 {
+        most_of_it().await;
+        queue.extend(&first).await.unwrap();
+        empty(queue).await;
+    }
+    lapse().await;
+    queue.offered(WorkKind::Render).await;
+    let second = queue.take(WorkKind::Render).await.unwrap().unwrap();
+    // Too late: it is in other hands, and stays there.
+    queue.extend(&first).await.unwrap();
     queue.finish(first).await.unwrap();
     empty(queue).await;
     queue.finish(second).await.unwrap();

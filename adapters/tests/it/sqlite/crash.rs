@@ -46,8 +46,8 @@ async fn child_that_writes_until_it_is_killed() {
     let Ok(task) = std::env::var(CHILD) else { return };
     let (round, directory) = task.split_once(' ').unwrap();
     let round: u32 = round.parse().unwrap();
-    let (log, _feed) = event_log::open(&url(Path::new(directory), "events.db"), &monday()).unwrap();
-    let documents = document_store::open(&url(Path::new(directory), "documents.db"), &monday()).unwrap();
+    let (log, _feed) = event_log::open(&url(Path::new(directory), "events.db"), &monday()).await.unwrap();
+    let documents = document_store::open(&url(Path::new(directory), "documents.db"), &monday()).await.unwrap();
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
         let (log, documents) = (Arc::clone(&log), Arc::clone(&documents));
@@ -109,7 +109,7 @@ async fn a_killed_program_loses_nothing_acknowledged_and_leaves_nothing_half_wri
     }
     assert!(!lengths.is_empty());
 
-    let (log, feed) = event_log::open(&url(directory.path(), "events.db"), &monday()).unwrap();
+    let (log, feed) = event_log::open(&url(directory.path(), "events.db"), &monday()).await.unwrap();
     let (told, _) = tell(&*feed, None, Categories::ALL).await;
     let streams: BTreeSet<_> = told.iter().map(|event| event.stream.clone()).collect();
     let mut stored = 0;
@@ -125,7 +125,7 @@ async fn a_killed_program_loses_nothing_acknowledged_and_leaves_nothing_half_wri
     assert!(lengths.is_empty(), "lost whole streams: {lengths:?}");
     assert_eq!(stored, told.len());
 
-    let documents = document_store::open(&url(directory.path(), "documents.db"), &monday()).unwrap();
+    let documents = document_store::open(&url(directory.path(), "documents.db"), &monday()).await.unwrap();
     let records = documents.list(&RecordFilter::default(), None, usize::MAX).await.unwrap();
     for number in &numbers {
         assert_eq!(documents.get(&id(*number)).await.unwrap(), Some(record(*number, json!({"n": number}))));

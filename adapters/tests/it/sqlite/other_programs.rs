@@ -16,8 +16,8 @@ use crate::contracts::document_store::{changes, id, record};
 /// The collection as some program made it, without anything of ours.
 const COLLECTION: &str = "CREATE TABLE Documents (id TEXT PRIMARY KEY, record TEXT)";
 
-fn open(directory: &TempDir) -> Arc<dyn DocumentStore> {
-    document_store::open(&url(directory, "documents.db"), &monday()).unwrap()
+async fn open(directory: &TempDir) -> Arc<dyn DocumentStore> {
+    document_store::open(&url(directory, "documents.db"), &monday()).await.unwrap()
 }
 
 fn elsewhere(directory: &TempDir) -> Connection {
@@ -33,7 +33,7 @@ fn insert(connection: &Connection, verb: &str, number: u32, properties: &str) ->
 #[tokio::test]
 async fn every_kind_of_write_by_another_program_leaves_its_changes() {
     let directory = TempDir::new().unwrap();
-    let store = open(&directory);
+    let store = open(&directory).await;
     let other = elsewhere(&directory);
     let (one, two, three) = (record(1, json!({"n": 1})), record(1, json!({"n": 2})), record(1, json!({"n": 3})));
     insert(&other, "INSERT", 1, r#"{"n": 1}"#).unwrap();
@@ -64,7 +64,7 @@ async fn every_kind_of_write_by_another_program_leaves_its_changes() {
 async fn our_writes_bear_our_clock_and_no_change_goes_back_in_time() {
     let directory = TempDir::new().unwrap();
     let clock = monday();
-    let store = document_store::open(&url(&directory, "documents.db"), &clock).unwrap();
+    let store = document_store::open(&url(&directory, "documents.db"), &clock).await.unwrap();
     let other = elsewhere(&directory);
     store.insert(&record(1, json!({}))).await.unwrap();
     let ours = clock.now();
@@ -84,7 +84,7 @@ async fn our_writes_bear_our_clock_and_no_change_goes_back_in_time() {
 async fn another_programs_write_bears_the_machines_time() {
     let directory = TempDir::new().unwrap();
     let long_ago = ports::Clock::simulated("2001-01-01T00:00:00Z".parse().unwrap());
-    let store = document_store::open(&url(&directory, "documents.db"), &long_ago).unwrap();
+    let store = document_store::open(&url(&directory, "documents.db"), &long_ago).await.unwrap();
     let machine = ports::Clock::system();
     let before = machine.now();
     insert(&elsewhere(&directory), "INSERT", 1, "{}").unwrap();
@@ -96,7 +96,7 @@ async fn another_programs_write_bears_the_machines_time() {
 #[tokio::test]
 async fn a_waiting_reader_notices_another_program() {
     let directory = TempDir::new().unwrap();
-    let store = open(&directory);
+    let store = open(&directory).await;
     let waiting = tokio::spawn({
         let store = Arc::clone(&store);
         async move { store.changed().await }
@@ -109,7 +109,7 @@ async fn a_waiting_reader_notices_another_program() {
 #[tokio::test]
 async fn another_program_is_told_when_it_writes_what_nobody_could_read() {
     let directory = TempDir::new().unwrap();
-    let store = open(&directory);
+    let store = open(&directory).await;
     let other = elsewhere(&directory);
     for bad in ["", "{", "[1]", "null", "7"] {
         let refusal = insert(&other, "INSERT", 1, bad).unwrap_err().to_string();
@@ -124,7 +124,7 @@ async fn another_program_is_told_when_it_writes_what_nobody_could_read() {
 #[tokio::test]
 async fn a_record_that_sqlite_takes_for_json_and_we_cannot_read_stands_in_nobodys_way() {
     let directory = TempDir::new().unwrap();
-    let store = open(&directory);
+    let store = open(&directory).await;
     let other = elsewhere(&directory);
     let deep = format!(r#"{{"TrialId": "t", "n": {}1{}}}"#, "[".repeat(300), "]".repeat(300));
     let texts = [r#"{"TrialId": "t", "n": 1e999}"#, r#"{"TrialId": "t", "Filename": "\ud800.png"}"#, deep.as_str()];
@@ -149,7 +149,7 @@ async fn a_record_that_sqlite_takes_for_json_and_we_cannot_read_stands_in_nobody
 #[tokio::test]
 async fn a_record_counts_as_expected_however_it_is_spelled() {
     let directory = TempDir::new().unwrap();
-    let store = open(&directory);
+    let store = open(&directory).await;
     insert(&elsewhere(&directory), "INSERT", 1, r#" { "b" : 1.0, "_id":"someone else's", "a":"A" } "#).unwrap();
     let read = store.get(&id(1)).await.unwrap().unwrap();
     assert_eq!(read, record(1, json!({"a": "A", "b": 1.0})), "the column id rules");
@@ -164,7 +164,7 @@ async fn an_existing_collection_is_taken_as_it_is() {
     other.pragma_update(None, "user_version", 77).unwrap();
     insert(&other, "INSERT", 1, r#"{"TrialId": "t"}"#).unwrap();
     for _ in 0..2 {
-        let store = open(&directory);
+        let store = open(&directory).await;
         let there = store.list(&RecordFilter::default(), None, 9).await.unwrap();
         assert_eq!(there, [record(1, json!({"TrialId": "t"}))]);
         assert_eq!(changes(&*store).await.told, [], "what was there before is no change");
@@ -175,8 +175,8 @@ async fn an_existing_collection_is_taken_as_it_is() {
     assert_eq!(version, 77, "the file still belongs to its maker");
 }
 
-#[test]
-fn a_collection_that_cannot_be_read_is_refused() {
+#[tokio::test]
+async fn a_collection_that_cannot_be_read_is_refused() {
     let malformed = "INSERT INTO documents VALUES ('x', '{}'), ('y', '{')";
     let cases = [
         (vec![COLLECTION, malformed], "with the id 'y' holds no JSON object"),
@@ -186,7 +186,7 @@ fn a_collection_that_cannot_be_read_is_refused() {
     for (sql, sentence) in cases {
         let directory = TempDir::new().unwrap();
         elsewhere(&directory).execute_batch(&sql.join(";")).unwrap();
-        let refusal = document_store::open(&url(&directory, "documents.db"), &monday()).err().unwrap();
+        let refusal = document_store::open(&url(&directory, "documents.db"), &monday()).await.err().unwrap();
         assert!(matches!(refusal, Error::Corrupt(_) | Error::Rejected(_)), "{refusal:?}");
         assert!(refusal.to_string().contains(sentence), "{refusal}");
         let tables: i64 = elsewhere(&directory)
@@ -199,7 +199,7 @@ fn a_collection_that_cannot_be_read_is_refused() {
 #[tokio::test]
 async fn history_that_went_by_unseen_is_reported_as_lost() {
     let directory = TempDir::new().unwrap();
-    let store = open(&directory);
+    let store = open(&directory).await;
     store.insert(&record(1, json!({}))).await.unwrap();
     let (before, place) = store.end().await.unwrap();
     store.acknowledge(&place).await.unwrap();
@@ -208,7 +208,7 @@ async fn history_that_went_by_unseen_is_reported_as_lost() {
     let other = elsewhere(&directory);
     other.execute_batch(&format!("DROP TABLE documents; {COLLECTION}")).unwrap();
     insert(&other, "INSERT", 2, "{}").unwrap();
-    let store = open(&directory);
+    let store = open(&directory).await;
     let told: Vec<Change> = store.changes().try_collect().await.unwrap();
     assert_eq!(told, [Change::Lost]);
     let (end, place) = store.end().await.unwrap();
@@ -223,7 +223,7 @@ async fn history_that_went_by_unseen_is_reported_as_lost() {
 #[tokio::test]
 async fn changes_removed_before_they_were_acknowledged_are_reported_as_lost() {
     let directory = TempDir::new().unwrap();
-    let store = open(&directory);
+    let store = open(&directory).await;
     for n in 1..4 {
         store.insert(&record(n, json!({}))).await.unwrap();
     }
@@ -236,7 +236,7 @@ async fn changes_removed_before_they_were_acknowledged_are_reported_as_lost() {
 #[tokio::test]
 async fn acknowledged_changes_are_not_kept() {
     let directory = TempDir::new().unwrap();
-    let store = open(&directory);
+    let store = open(&directory).await;
     for n in 1..4 {
         store.insert(&record(n, json!({"Filename": "of a patient"}))).await.unwrap();
     }

@@ -1,0 +1,63 @@
+//! What the adapters of MongoDB share: a client by URL, checked when it is opened, and its errors in words of the ports.
+
+use std::time::Duration;
+
+use mongodb::bson::doc;
+use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
+use mongodb::options::{ClientOptions, ReadConcern, WriteConcern};
+use mongodb::{Client, Database};
+use ports::{Error, Result};
+
+/// How long a call looks for a server that can take it.
+const LOOKS_FOR: Duration = Duration::from_secs(5);
+
+/// Connects to the database that a URL names, `mongodb://[user:password@]host[,host]/<database>[?options]`, and asks it
+/// something, so that what is wrong shows when the program starts. Writes are acknowledged by a majority, and reads see what a
+/// majority has.
+///
+/// # Errors
+/// `Rejected` where the URL names no database or the server refuses us, `Unavailable` where it cannot be reached; both name the
+/// setting, and neither the password.
+pub(crate) async fn connect(setting: &str, url: &str) -> Result<Database> {
+    let rejected = |why: &str| Error::Rejected(format!("setting {setting:?}: {why}"));
+    let mut options = ClientOptions::parse(url).await.map_err(|error| rejected(&error.kind.to_string()))?;
+    let Some(name) = options.default_database.clone() else {
+        return Err(rejected("the URL names no database: write mongodb://<host>/<database>"));
+    };
+    options.app_name.get_or_insert_with(|| "trialbrief".to_owned());
+    options.server_selection_timeout.get_or_insert(LOOKS_FOR);
+    options.connect_timeout.get_or_insert(LOOKS_FOR);
+    options.write_concern.get_or_insert_with(WriteConcern::majority);
+    options.read_concern.get_or_insert_with(ReadConcern::majority);
+    let client = Client::with_options(options).map_err(|error| rejected(&error.kind.to_string()))?;
+    let database = client.database(&name);
+    database.run_command(doc! { "ping": 1 }).await.map_err(|error| match sentence(&error) {
+        Error::Unavailable(why) => Error::Unavailable(format!("setting {setting:?}: {why}")),
+        Error::Conflict(why) | Error::Rejected(why) | Error::Corrupt(why) => rejected(&why),
+    })?;
+    Ok(database)
+}
+
+/// An error of the driver in words of the ports. A duplicate key and a conflict of transactions are `Conflict`.
+pub(crate) fn sentence(error: &MongoError) -> Error {
+    let text = error.kind.to_string();
+    match &*error.kind {
+        ErrorKind::Write(WriteFailure::WriteError(write)) if write.code == DUPLICATE_KEY => Error::Conflict(text),
+        ErrorKind::Command(command) if [DUPLICATE_KEY, WRITE_CONFLICT].contains(&command.code) => Error::Conflict(text),
+        _ if error.contains_label(mongodb::error::TRANSIENT_TRANSACTION_ERROR) => Error::Conflict(text),
+        ErrorKind::Command(command) if UNAVAILABLE.contains(&command.code) => Error::Unavailable(text),
+        ErrorKind::Io(_)
+        | ErrorKind::ServerSelection { .. }
+        | ErrorKind::ConnectionPoolCleared { .. }
+        | ErrorKind::DnsResolve { .. }
+        | ErrorKind::Shutdown => Error::Unavailable(text),
+        _ if error.contains_label(mongodb::error::RETRYABLE_WRITE_ERROR) => Error::Unavailable(text),
+        ErrorKind::BsonDeserialization(_) | ErrorKind::InvalidResponse { .. } => Error::Corrupt(text),
+        _ => Error::Rejected(text),
+    }
+}
+
+const DUPLICATE_KEY: i32 = 11_000;
+const WRITE_CONFLICT: i32 = 112;
+/// Not the primary, shutting down, stepping down, timed out, not enough room: codes of the server that pass.
+const UNAVAILABLE: [i32; 14] = [6, 7, 50, 89, 91, 189, 262, 9001, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436];
