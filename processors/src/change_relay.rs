@@ -12,11 +12,11 @@ use domain::document::Source;
 use domain::id::{DocumentId, derive};
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Categories, Change, ChangeToken, DocumentStore, EventFeed, Fed, Find, Place, Result, Step, Worker};
+use ports::{Categories, Cause, Change, ChangeToken, DocumentStore, EventFeed, Fed, Find, Place, Result, Step, Worker};
 use projections::{ReportNow, SlotNow, Views, stamp_of};
 
+use crate::into_port_error;
 use crate::scan::{Occasion, Scan};
-use crate::{caused_by, into_port_error};
 
 /// The relay's name in events.
 const ACTOR: &str = "change-relay";
@@ -152,7 +152,7 @@ impl ChangeRelay {
             let moment = moment.filter(|instant| ClockDay::date_of(*instant) == date);
             let Some(end) = moment.or_else(|| instants.last().copied()) else { continue };
             let start = instants.first().copied().unwrap_or(end);
-            let cause = caused_by(ACTOR, derive("close", &[&start.to_string(), &end.to_string()]));
+            let cause = Cause::by_itself(ACTOR, derive("close", &[&start.to_string(), &end.to_string()]));
             let close = Command::Close { instants, moment, complete, log: log.clone() };
             self.commands.sender.send(&ClockDay::id(date), &cause, close).await.map_err(into_port_error)?;
             self.last = Some(end);

@@ -9,10 +9,11 @@ use domain::report::{Command, Manifest, Report, Scheduled};
 use futures::StreamExt;
 use http::Keys;
 use jiff::Timestamp;
-use ports::{Error, FileKey, FileStore, Result, Step, Taken, WorkKind, WorkQueue, Worker};
+use ports::{Cause, Error, FileKey, FileStore, Result, Step, Taken, WorkKind, WorkQueue, Worker};
+use projections::ReportNow;
 use queries::{Prepared, Queries};
 
-use crate::{Done, caused_by, into_port_error, is_given_up, is_lasting, outcome_of_all};
+use crate::{Done, into_port_error, is_given_up, is_lasting, outcome_of_all};
 
 /// The renderer's name in events.
 const ACTOR: &str = "renderer";
@@ -60,7 +61,12 @@ impl Renderer {
             }
             Err(error) => return Err(error),
         };
-        let cause = caused_by(ACTOR, derive("render", &[id.as_str()]));
+        let command_id = derive("render", &[id.as_str()]);
+        let row: Option<ReportNow> = self.queries.views.get(id.as_str()).await?;
+        let cause = match row {
+            Some(row) => Cause::following(ACTOR, command_id, row.origin),
+            None => Cause::by_itself(ACTOR, command_id),
+        };
         let receipt = self.commands.sender.send(&id, &cause, command).await.map_err(into_port_error)?;
         Ok(Done::recorded(receipt.appended > 0))
     }

@@ -16,11 +16,12 @@ use domain::subscription::Subscription;
 use futures::TryStreamExt;
 use http::Access;
 use jiff::Timestamp;
-use ports::{Categories, EventFeed, Fed, Find, Position, Result, Step, Worker};
+use ports::{Categories, Cause, EventFeed, Fed, Find, Position, Result, Step, Worker};
 use projections::{OPEN, ReportNow, Row, Served, SlotNow, Stamp, SubscriptionNow, Views, stamp_of};
 use serde_json::Value;
+use uuid::Uuid;
 
-use crate::{caused_by, into_port_error, is_lasting};
+use crate::{into_port_error, is_lasting};
 
 /// The scheduler's name in events.
 const ACTOR: &str = "scheduler";
@@ -56,8 +57,7 @@ impl Scheduler {
     }
 
     /// Sends a command whose id is derived from what it is about, so that a repeat appends nothing. True where it did append.
-    async fn send<A: Aggregate>(&self, id: &Id<A>, parts: &[&str], command: A::Command) -> Result<bool> {
-        let cause = caused_by(ACTOR, derive("schedule", &[&[id.as_str()], parts].concat()));
+    async fn send<A: Aggregate>(&self, id: &Id<A>, cause: Cause, command: A::Command) -> Result<bool> {
         let receipt = self.sender.send(id, &cause, command).await.map_err(into_port_error)?;
         Ok(receipt.appended > 0 && !receipt.repeated)
     }
@@ -74,7 +74,8 @@ impl Scheduler {
                 edition: report.edition.clone(),
                 so_far: report.so_far,
             });
-            appended |= self.send(&report.id, &[], command).await?;
+            let cause = Cause::following(ACTOR, command_id(&report.id, &[]), report.origin);
+            appended |= self.send(&report.id, cause, command).await?;
         }
         Ok(appended)
     }
@@ -142,11 +143,12 @@ impl Scheduler {
     /// One occurrence of a slot, from where it stands to its end. False where nothing was left to append.
     async fn occur(&self, slot: &Slot, due: Timestamp, joined: Vec<Timestamp>, genesis: Timestamp) -> Result<bool> {
         let id = Occurrence::id(slot, due);
-        let mut appended = self.send(&id, &["open"], Command::Open { slot: slot.clone(), due, joined }).await?;
+        let open = Command::Open { slot: slot.clone(), due, joined };
+        let mut appended = self.send(&id, of_occurrence(&id, command_id(&id, &["open"])), open).await?;
         if self.access.is_open(&slot.trial).await? {
             self.list(&id, slot, due, genesis).await?;
         }
-        appended |= self.send(&id, &["close"], Command::Close).await?;
+        appended |= self.send(&id, of_occurrence(&id, command_id(&id, &["close"])), Command::Close).await?;
         Ok(appended)
     }
 
@@ -164,11 +166,14 @@ impl Scheduler {
                 continue;
             }
             let wanted = slot.report(period);
-            self.send(&Report::id(&wanted), &[], report::Command::Schedule(wanted)).await?;
+            let report = Report::id(&wanted);
+            let cause = of_occurrence(id, command_id(&report, &[]));
+            self.send(&report, cause, report::Command::Schedule(wanted)).await?;
             for chunk in subscriptions.chunks(CHUNK) {
                 let end = chunk.last().map_or("", |last| last.as_str());
                 let list = Command::List { period, subscriptions: chunk.to_vec() };
-                self.send(id, &["list", &from.to_string(), end], list).await?;
+                let cause = of_occurrence(id, command_id(id, &["list", &from.to_string(), end]));
+                self.send(id, cause, list).await?;
             }
         }
         Ok(())
@@ -217,6 +222,16 @@ impl Scheduler {
         }
         Ok(all)
     }
+}
+
+/// The id of a command, derived from what it is about.
+fn command_id<A: Aggregate>(id: &Id<A>, parts: &[&str]) -> Uuid {
+    derive("schedule", &[&[id.as_str()], parts].concat())
+}
+
+/// All that an occurrence leads to shares one correlation.
+fn of_occurrence(id: &Id<Occurrence>, command: Uuid) -> Cause {
+    Cause { correlation: derive("occurrence", &[id.as_str()]), ..Cause::by_itself(ACTOR, command) }
 }
 
 /// The due at which a slot is to be served now, and the missed ones that are joined into it; none where none has been observed.

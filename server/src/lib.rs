@@ -10,6 +10,7 @@ mod listen;
 mod openapi;
 mod outbox;
 pub mod replay;
+mod trace;
 pub mod verify_report;
 pub mod wire;
 
