@@ -3,6 +3,7 @@
 //! Changes and closings are merged by the time of the change, also after downtime, so that a weekend's backlog does not land in
 //! Friday. Correctness rests on exact revisions and change tokens: a second relay, or a repeat after a crash, appends nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use domain::clock::{ClockDay, Command, LogHash, QUARTER_SECONDS, quarter_hour_af
 use domain::document::Source;
 use domain::id::{DocumentId, derive};
 use futures::StreamExt;
+use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use ports::{Categories, Cause, Change, ChangeToken, DocumentStore, EventFeed, Fed, Find, Place, Result, Step, Worker};
 use projections::{ReportNow, SlotNow, Views, stamp_of};
@@ -22,6 +24,8 @@ use crate::scan::{Occasion, Scan};
 const ACTOR: &str = "change-relay";
 /// At most so many changes in one step.
 const BATCH: usize = 256;
+/// At most so many documents at once.
+const TOGETHER: usize = 32;
 /// At most so many slots whose due is closed are asked when they are due next.
 const SLOTS: usize = 5_000;
 
@@ -138,6 +142,37 @@ impl ChangeRelay {
         self.documents.acknowledge(&place).await
     }
 
+    /// Whether something is to be closed before a change at an instant.
+    fn closes_before(&self, cuts: &[Timestamp], at: Timestamp) -> bool {
+        self.last.is_some_and(|last| {
+            quarter_hour_after(last) <= at || cuts.iter().any(|cut| (last..=at).contains(cut) && *cut > last)
+        })
+    }
+
+    /// Takes in changes between two closings: those of one document in their order, several documents at once.
+    async fn observe(&self, changes: Vec<(&Observed, Timestamp)>) -> Result<()> {
+        let mut documents: Vec<Vec<(&Observed, Timestamp)>> = Vec::new();
+        let mut places: HashMap<&DocumentId, usize> = HashMap::new();
+        for (observed, at) in changes {
+            let place = *places.entry(&observed.document).or_insert(documents.len());
+            match documents.get_mut(place) {
+                Some(of_document) => of_document.push((observed, at)),
+                None => documents.push(vec![(observed, at)]),
+            }
+        }
+        for some in documents.chunks(TOGETHER) {
+            try_join_all(some.iter().map(|of_document| self.observe_in_order(of_document))).await?;
+        }
+        Ok(())
+    }
+
+    async fn observe_in_order(&self, changes: &[(&Observed, Timestamp)]) -> Result<()> {
+        for (observed, at) in changes {
+            self.commands.observe(observed, *at).await?;
+        }
+        Ok(())
+    }
+
     /// Closes quarter hours, in one append for each UTC date, and then a moment, if it is behind them.
     async fn close(&mut self, quarters: &[Timestamp], moment: Option<Timestamp>, complete: bool) -> Result<()> {
         let through = self.views.last_closing(None).await?;
@@ -227,17 +262,21 @@ impl ChangeRelay {
             return Ok(Step::Worked);
         }
         let cuts = self.awaited_cuts().await?;
-        let mut worked = false;
-        for (observed, place) in &read.changes {
-            if let Some(observed) = observed {
-                // Never before the last closing, so that order in the log is order in time.
-                let at = observed.changed_at().min(now).max(self.last.unwrap_or(now));
+        let mut together = Vec::new();
+        for observed in read.changes.iter().filter_map(|(observed, _)| observed.as_ref()) {
+            // Never before the last closing, so that order in the log is order in time.
+            let at = observed.changed_at().min(now).max(self.last.unwrap_or(now));
+            if self.closes_before(&cuts, at) {
+                self.observe(std::mem::take(&mut together)).await?;
                 self.close_moments(&cuts, at, true).await?;
                 self.close_through(at, true).await?;
-                self.commands.observe(observed, at).await?;
             }
+            together.push((observed, at));
+        }
+        self.observe(together).await?;
+        let worked = !read.changes.is_empty();
+        if let Some((_, place)) = read.changes.last() {
             self.documents.acknowledge(place).await?;
-            worked = true;
         }
         let Some(up_to) = read.up_to else { return Ok(Step::Worked) };
         let before = self.last;

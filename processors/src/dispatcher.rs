@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::select_all;
+use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use ports::{Find, Position, Result, Step, Work, WorkKind, WorkQueue, Worker};
 use projections::{Analysis, DeliveryNow, ReportNow, Views, stamp_of};
 
 /// At most so much work of one kind is offered at once; more follows when some of it is done.
 const OFFERED: usize = 512;
+
+/// Offers under way at once.
+const TOGETHER: usize = 64;
 
 /// The views whose moves may open work, or let work go on that waited for one of them: those that a report is read from.
 const WATCHED: [&str; 5] = ["analyses", "reports", "document_changes", "closings", "trials"];
@@ -28,17 +32,16 @@ impl Dispatcher {
         Self { views, queue, seen: [None; WATCHED.len()] }
     }
 
-    async fn offer(&self, kind: WorkKind, id: &str) -> Result<()> {
-        self.queue.offer(&Work { kind, id: id.to_owned() }).await
+    /// Several at once, for a queue may be a network away; in the order given.
+    async fn offer(&self, kind: WorkKind, ids: impl Iterator<Item = String> + Send) -> Result<()> {
+        let offers = ids.map(async |id| self.queue.offer(&Work { kind, id }).await);
+        futures::stream::iter(offers).buffered(TOGETHER).try_collect().await
     }
 
     async fn offer_analyses(&self) -> Result<()> {
         let waiting: Vec<Analysis> =
             self.views.find(&Find::all(OFFERED).equal("open", true).range("id", None, None)).await?;
-        for analysis in waiting {
-            self.offer(WorkKind::Analyse, &analysis.id).await?;
-        }
-        Ok(())
+        self.offer(WorkKind::Analyse, waiting.into_iter().map(|analysis| analysis.id)).await
     }
 
     /// Reports whose cut is closed; the renderer looks whether the views have passed it.
@@ -46,10 +49,7 @@ impl Dispatcher {
         let below = stamp_of(now) + 1;
         let find = Find::all(OFFERED).equal("status", "scheduled").range("cut_stamp", None, Some(below.into()));
         let scheduled: Vec<ReportNow> = self.views.find(&find).await?;
-        for report in scheduled {
-            self.offer(WorkKind::Render, report.id.as_str()).await?;
-        }
-        Ok(())
+        self.offer(WorkKind::Render, scheduled.into_iter().map(|report| report.id.to_string())).await
     }
 
     /// Deliveries that nobody has attempted, of reports that are ready: of each so many that all come to their turn.
@@ -60,9 +60,8 @@ impl Dispatcher {
         let share = OFFERED.checked_div(sending.len()).unwrap_or(OFFERED);
         for report in sending {
             let find = Find::all(share).equal("report", report.id.as_str()).range("due", None, Some(below.into()));
-            for delivery in self.views.find::<DeliveryNow>(&find).await? {
-                self.offer(WorkKind::Deliver, delivery.id.as_str()).await?;
-            }
+            let due: Vec<DeliveryNow> = self.views.find(&find).await?;
+            self.offer(WorkKind::Deliver, due.into_iter().map(|delivery| delivery.id.to_string())).await?;
         }
         Ok(())
     }
@@ -74,9 +73,7 @@ impl Dispatcher {
         for status in ["deferred", "attempted"] {
             let find = Find::all(OFFERED).equal("status", status);
             let due: Vec<DeliveryNow> = self.views.find(&find.clone().range("due", None, Some(below.into()))).await?;
-            for delivery in due {
-                self.offer(WorkKind::Deliver, delivery.id.as_str()).await?;
-            }
+            self.offer(WorkKind::Deliver, due.into_iter().map(|delivery| delivery.id.to_string())).await?;
             let later: Option<DeliveryNow> = self.views.first(find.range("due", Some(below.into()), None)).await?;
             let later = later.and_then(|delivery| Timestamp::from_microsecond(delivery.due?).ok());
             next = next.into_iter().chain(later).min();
