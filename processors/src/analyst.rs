@@ -19,6 +19,7 @@ use ports::{
 };
 use projections::{Analysis, AnalysisOf, DocumentNow, Views};
 use sha2::Sha256;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::analysis::isolated::{Analyser, AnalyserError};
@@ -75,15 +76,20 @@ impl Analyst {
         let analysis: Option<Analysis> = self.views.get(&taken.work.id).await?;
         let appended = match analysis.filter(|analysis| analysis.open) {
             None => false,
-            Some(Analysis { of: AnalysisOf::Content { content, document }, origin, .. }) => {
-                self.analyse(&content, &document, origin).await?
-            }
-            Some(Analysis { of: AnalysisOf::Record { document, file }, origin, .. }) => {
-                self.identify(&document, file, origin).await?
+            Some(open) => {
+                let span = tracing::info_span!("analyse", trace = %open.origin.correlation, id = open.id);
+                self.look(open).instrument(span).await?
             }
         };
         self.queue.finish(taken).await?;
         Ok(appended)
+    }
+
+    async fn look(&self, open: Analysis) -> Result<bool> {
+        match open.of {
+            AnalysisOf::Content { content, document } => self.analyse(&content, &document, open.origin).await,
+            AnalysisOf::Record { document, file } => self.identify(&document, file, open.origin).await,
+        }
     }
 
     /// Analyses a content out of the file of any document that stands for it.

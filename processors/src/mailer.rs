@@ -25,6 +25,7 @@ use ports::{
 use projections::DeliveryNow;
 use queries::Queries;
 use report::mail::{Letter, Mailbox};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::backoff::next_attempt;
@@ -139,22 +140,27 @@ impl Mailer {
     async fn look(&self, id: &Id<Delivery>, now: Timestamp) -> Result<Done> {
         let row = self.queries.views.get::<DeliveryNow>(id.as_str()).await?;
         let Some(row) = row.filter(|row| row.due.is_some()) else { return Ok(Done::Nothing) };
+        let span = tracing::info_span!("deliver", trace = %row.origin.correlation, delivery = %id);
+        self.advance(id, &row, now).instrument(span).await
+    }
+
+    async fn advance(&self, id: &Id<Delivery>, row: &DeliveryNow, now: Timestamp) -> Result<Done> {
         let delivery = self.queries.access.state(id).await?;
         if let Delivery::Attempted { attempt, lease_until, .. } = &delivery
             && *lease_until <= now
         {
             // Whoever claimed it did not come back in time: nobody knows whether the mail went.
             let unknown = Command::RecordUnknown { attempt: *attempt, now, worker: self.worker.clone() };
-            return self.record(id, &row, unknown).await;
+            return self.record(id, row, unknown).await;
         }
         let Ok(attempt) = delivery.next_attempt(now) else { return Ok(Done::Nothing) };
-        match self.prepare(id, &row).await {
-            Ok(Ready::Send(letter)) => self.deliver(id, attempt, &row, *letter, now).await,
-            Ok(Ready::Outcome(outcome)) => self.record(id, &row, outcome).await,
+        match self.prepare(id, row).await {
+            Ok(Ready::Send(letter)) => self.deliver(id, attempt, row, *letter, now).await,
+            Ok(Ready::Outcome(outcome)) => self.record(id, row, outcome).await,
             Ok(Ready::Behind) => Ok(Done::Behind),
             Err(error) if is_lasting(&error) && is_given_up(row.at, now) => {
                 tracing::error!(delivery.id = %id, %error, "a delivery is given up");
-                self.record(id, &row, Command::Skip { reason: Skipped::Unreadable }).await
+                self.record(id, row, Command::Skip { reason: Skipped::Unreadable }).await
             }
             Err(error) => Err(error),
         }
@@ -195,7 +201,7 @@ impl Mailer {
         if !self.claim(id, row, address, now).await? {
             return Ok(Done::Nothing);
         }
-        let sent = self.port.send(&mail).await;
+        let sent = self.port.send(&mail).instrument(tracing::info_span!("mail")).await;
         self.record(id, row, self.outcome(id, attempt, sent, &seal)).await
     }
 

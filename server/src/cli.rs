@@ -12,10 +12,10 @@ use clap::{Args, Parser, Subcommand};
 use ports::{Clock, Ports};
 use processors::analysis::isolated::VERB;
 use tokio::net::TcpListener;
-use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Identity, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
 
 use crate::app::{self, AppSettings};
 use crate::config::{self, LogFormat, Settings, SignInKind, Sources};
@@ -131,7 +131,11 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Serve(configured) => {
             let mut settings = configured.load()?.settings;
-            log_to(settings.log.filter.clone(), settings.log.format);
+            #[cfg(feature = "distributed")]
+            let traces = crate::telemetry::Traces::of(&settings.telemetry)?;
+            #[cfg(not(feature = "distributed"))]
+            let traces = None::<Identity>;
+            log_to(settings.log.filter.clone(), settings.log.format, traces.clone());
             let ports = wire::connect(&Urls::of(&settings), Clock::system()).await?;
             let listener =
                 TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
@@ -142,6 +146,10 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             demo::add_people(ports.directory.as_ref()).await?;
             tracing::info!(address = %listener.local_addr()?, "serving");
             app::run(app, ports.clock, listener, interrupted()).await;
+            #[cfg(feature = "distributed")]
+            if let Some(traces) = traces {
+                tokio::task::spawn_blocking(move || traces.end()).await?;
+            }
             Ok(ExitCode::SUCCESS)
         }
         Verb::Demo { data, once, listen } => run_demo(&data, once, listen).await,
@@ -171,7 +179,7 @@ async fn what_was_kept(settings: &Settings) -> anyhow::Result<Ports> {
 
 /// The sample trial.
 async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<ExitCode> {
-    log_to(Targets::new().with_default(tracing::Level::WARN), LogFormat::Text);
+    log_to(Targets::new().with_default(tracing::Level::WARN), LogFormat::Text, None::<Identity>);
     let flags = vec![("data".to_owned(), data.display().to_string()), ("listen".to_owned(), listen)];
     let mut settings = config::load(&Sources { file: None, environment: Vec::new(), flags })?.settings;
     // The address first: mails name it, and a port that is taken is told before anything is done.
@@ -280,12 +288,13 @@ async fn asked_to_end() {
     }
 }
 
-fn log_to(filter: Targets, format: LogFormat) {
+/// Lines to the terminal, and spans to where traces go.
+fn log_to<T: Layer<Registry> + Send + Sync>(filter: Targets, format: LogFormat, traces: Option<T>) {
     let lines =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let lines = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
-    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+    tracing_subscriber::registry().with(traces).with(lines.with_filter(filter)).init();
 }

@@ -10,6 +10,8 @@ mod listen;
 mod openapi;
 mod outbox;
 pub mod replay;
+#[cfg(feature = "distributed")]
+pub mod telemetry;
 mod trace;
 pub mod verify_report;
 pub mod wire;

@@ -1,11 +1,12 @@
 //! The trace that a request belongs to: the caller's, by the header `traceparent` of W3C Trace Context, or a new one. Its id becomes
 //! the correlation of every event that follows from the request, so that the log tells the same story as the traces do.
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::Response;
 use http::Trace;
+use tracing::Instrument;
 use uuid::Uuid;
 
 /// The header (<https://www.w3.org/TR/trace-context/#traceparent-header>): `version-trace id-parent id-flags`.
@@ -14,8 +15,20 @@ const TRACEPARENT: &str = "traceparent";
 /// Puts the trace into the request.
 pub async fn follow(mut request: Request, next: Next) -> Response {
     let trace = Trace(trace_id(request.headers()).unwrap_or_else(Uuid::new_v4));
+    // The route and not the path, which may hold the token of an unsubscribe link.
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
+    let span = tracing::info_span!(
+        "request",
+        trace = %trace.0,
+        root = true,
+        http.request.method = %request.method(),
+        http.route = route,
+        http.response.status_code = tracing::field::Empty
+    );
     request.extensions_mut().insert(trace);
-    next.run(request).await
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("http.response.status_code", response.status().as_u16());
+    response
 }
 
 /// The caller's trace; none where the header is missing or malformed, as the recommendation wants it.

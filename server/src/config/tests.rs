@@ -117,6 +117,9 @@ fn everything_wrong_is_reported_at_once_with_key_finding_place_and_remedy() {
 fn wrong_values_are_refused_one_by_one() {
     for (path, value) in [
         ("data", ""),
+        ("telemetry.otlp", "collector:4318"),
+        ("telemetry.otlp", "grpc://collector:4317"),
+        ("telemetry.percent", "101"),
         ("listen", "localhost:8080"),
         ("listen", "192.0.2.1:80"),
         ("base_url", "ftp://127.0.0.1"),

@@ -20,6 +20,8 @@ use trialbrief::app::{self, App, AppSettings};
 use trialbrief::config::{self, Sources};
 use trialbrief::wire::{self, Urls};
 
+use crate::setup::Setup;
+
 /// The people of every story.
 pub const PEOPLE: [(&str, &str); 4] =
     [("ada", "Ada Berger"), ("ben", "Ben Okafor"), ("chi", "Chiara Nowak"), ("dov", "Dov Lindqvist")];
@@ -81,7 +83,7 @@ impl World {
         now: Timestamp,
         change: impl FnOnce(Urls) -> Urls,
     ) -> Self {
-        let urls = change(Urls::embedded(folder.to_str().unwrap()));
+        let urls = change(Setup::chosen().urls(&folder).await);
         let ports = wire::connect(&urls, Clock::simulated(now)).await.unwrap();
         for (user, name) in PEOPLE {
             let address = Some(format!("{user}@example.org"));
