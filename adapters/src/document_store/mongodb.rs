@@ -54,7 +54,10 @@ impl MongoDocumentStore {
         let id = record::object_id(expected.id()).ok_or_else(conflict)?;
         let raw = self.raw(id).await?.filter(|raw| record::record(raw) == *expected).ok_or_else(conflict)?;
         let stored = Document::try_from(&*raw).map_err(|error| {
-            Error::Rejected(format!("record {:?} cannot be read whole, so only its writer can mend it: {error}", expected.id()))
+            Error::Rejected(format!(
+                "record {:?} cannot be read whole, so only its writer can mend it: {error}",
+                expected.id()
+            ))
         })?;
         let filter = doc! { "_id": id, "$expr": { "$eq": ["$$ROOT", { "$literal": &stored }] } };
         Ok((stored, filter))
@@ -66,8 +69,7 @@ impl DocumentStore for MongoDocumentStore {
     async fn insert(&self, record: &Record) -> Result<()> {
         new_id(record)?;
         let document = record::document(record, None)?;
-        let records = self.records.clone_with_type::<Document>();
-        bounded(records.insert_one(&document)).await.map(drop)
+        bounded(self.records.insert_one(&document)).await.map(drop)
     }
 
     async fn get(&self, id: &str) -> Result<Option<Record>> {
@@ -84,8 +86,7 @@ impl DocumentStore for MongoDocumentStore {
             return Ok(());
         }
         let document = record::document(record, Some(&stored))?;
-        let records = self.records.clone_with_type::<Document>();
-        let replaced = bounded(records.replace_one(filter, &document)).await?;
+        let replaced = bounded(self.records.replace_one(filter, &document)).await?;
         if replaced.matched_count == 0 { Err(changed_meanwhile(expected.id())) } else { Ok(()) }
     }
 
@@ -145,7 +146,8 @@ impl DocumentStore for MongoDocumentStore {
 /// Takes the option `collection`, which the driver does not know, out of a URL.
 fn split(url: &str) -> Result<(String, String)> {
     let Some((base, options)) = url.split_once('?') else { return Ok((url.to_owned(), DOCUMENTS.to_owned())) };
-    let (ours, others): (Vec<&str>, Vec<&str>) = options.split('&').partition(|option| option.starts_with("collection="));
+    let (ours, others): (Vec<&str>, Vec<&str>) =
+        options.split('&').partition(|option| option.starts_with("collection="));
     let name = match ours[..] {
         [] => DOCUMENTS.to_owned(),
         [one] => percent_decode_str(one.trim_start_matches("collection=")).decode_utf8_lossy().into_owned(),

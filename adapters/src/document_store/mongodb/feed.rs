@@ -62,12 +62,12 @@ impl Feed {
     /// Begins to observe, unless that was begun before.
     pub(super) async fn open(database: Database, collection: String, clock: Clock) -> Result<Self> {
         let feed = Self { database, collection, clock, quiet: None.into(), waiting: None.into() };
-        let (state, begun) = feed.here().await?;
-        if state.begun.is_none() {
-            let begun = doc! { "$set": { "begun": begun.place()?.0 } };
+        let relay = feed.relay();
+        if bounded(relay.find_one(doc! { "_id": &feed.collection, "begun": { "$ne": null } })).await?.is_none() {
+            let begun = feed.here().await?.1.place()?;
+            // Another process may have been first.
             let new = doc! { "_id": &feed.collection, "begun": null };
-            let relay = feed.relay();
-            bounded(relay.update_one(new, begun)).await?;
+            bounded(relay.update_one(new, doc! { "$set": { "begun": begun.0 } })).await?;
         }
         Ok(feed)
     }
@@ -168,7 +168,9 @@ impl Feed {
             state.acknowledged = None;
         }
         let mut newest = state.from()?.clone();
-        let Some(mut reader) = self.read_from(Self::start(&state)?, false).await? else { return self.begin_anew().await };
+        let Some(mut reader) = self.read_from(Self::start(&state)?, false).await? else {
+            return self.begin_anew().await;
+        };
         loop {
             match reader.next().await? {
                 Told::Change(_) => newest = reader.at().place()?,

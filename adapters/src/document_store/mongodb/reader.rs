@@ -3,23 +3,24 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use mongodb::Database;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, Timestamp, doc};
 use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::ResumeToken;
-use mongodb::error::{Error as MongoError, ErrorKind};
+use mongodb::error::{Error as MongoError, ErrorKind, Result as MongoResult};
 use mongodb::options::{FullDocumentBeforeChangeType, FullDocumentType};
-use mongodb::Database;
 use ports::{Error, Record, Result};
 use serde::Deserialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::RELAY;
 use super::place::{Standing, order_after};
 use super::record::record;
-use crate::mongodb::{bounded, sentence};
+use crate::mongodb::sentence;
 
-/// How long the server may pass over what is not ours before it comes to our heartbeat.
+/// How long the server may pass over what is not ours before it comes to our heartbeat: after a long downtime that can be all
+/// that others wrote to the database since.
 const PASSES_WITHIN: Duration = Duration::from_secs(300);
 
 /// Codes by which a server says that it cannot go on from a resume token: too old, of another history, or at a change with records
@@ -54,7 +55,12 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Goes on behind a place; `None` where the server no longer can. Without `images`, records are not fetched.
-    pub(super) async fn after(database: &Database, collection: &str, at: Standing, images: bool) -> Result<Option<Self>> {
+    pub(super) async fn after(
+        database: &Database,
+        collection: &str,
+        at: Standing,
+        images: bool,
+    ) -> Result<Option<Self>> {
         let resume = Some(at.resume.clone());
         match open(database, collection, resume, images).await? {
             Some(stream) => Ok(Some(Self { stream, images, at })),
@@ -80,7 +86,7 @@ impl Reader {
                 return Ok(told);
             }
         }
-        Err(Error::Unavailable(format!("the change stream does not come to our heartbeat within {PASSES_WITHIN:?}")))
+        Err(too_long())
     }
 
     /// Waits for what comes next, however long. A waiter that gives up loses nothing: the next one goes on.
@@ -119,7 +125,8 @@ impl Reader {
         let Some(key) = &event.document_key else {
             return Err(Error::Corrupt("a change of a record does not say of which".to_owned()));
         };
-        let side = |raw: Option<RawDocumentBuf>, is_there| raw.filter(|_| is_there && self.images).map(|raw| record(&raw));
+        let side =
+            |raw: Option<RawDocumentBuf>, is_there| raw.filter(|_| is_there && self.images).map(|raw| record(&raw));
         let changed = Changed {
             id: record(key).id().to_owned(),
             second: event.cluster_time.time,
@@ -151,7 +158,7 @@ pub(super) async fn here<T>(
             return Ok((answer, event.token, event.cluster_time));
         }
     }
-    Err(Error::Unavailable(format!("the change stream does not come to our heartbeat within {PASSES_WITHIN:?}")))
+    Err(too_long())
 }
 
 /// Opens a stream; `None` where the server cannot go on from there.
@@ -177,7 +184,7 @@ async fn open(
             Err(error) => Err(error),
         }
     };
-    bounded(opened).await
+    patiently(opened).await
 }
 
 /// The next event, nothing where the server has none now; `None` where it cannot go on.
@@ -190,7 +197,20 @@ async fn next_event(stream: &mut ChangeStream<Event>) -> Result<Option<Option<Ev
             Err(error) => Err(error),
         }
     };
-    bounded(next).await
+    patiently(next).await
+}
+
+/// Awaits what the server may have to search long for; whether it is there at all, the heartbeat before has shown.
+async fn patiently<T>(call: impl Future<Output = MongoResult<T>>) -> Result<T> {
+    match timeout(PASSES_WITHIN, call).await {
+        Ok(answer) => answer.map_err(|error| sentence(&error)),
+        Err(_) => Err(too_long()),
+    }
+}
+
+fn too_long() -> Error {
+    let seconds = PASSES_WITHIN.as_secs();
+    Error::Unavailable(format!("the change stream does not come to our heartbeat within {seconds} seconds"))
 }
 
 fn is_lost(error: &MongoError) -> bool {

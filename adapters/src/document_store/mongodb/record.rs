@@ -3,8 +3,9 @@
 //! What JSON can say is stored as the BSON of that kind. BSON that JSON lacks (dates, decimals, binary) is shown as relaxed
 //! extended JSON, `{"$date": "…"}`, and becomes again what it was when it is written.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Decimal128, Document, RawDocument, doc};
+use mongodb::bson::{Bson, Decimal128, Document, RawDocument, RawDocumentBuf, doc};
 use ports::{Error, Record, Result};
 use serde_json::{Map, Number, Value};
 
@@ -29,14 +30,15 @@ pub(super) fn record(raw: &RawDocument) -> Record {
 /// included: only JSON cannot tell them apart.
 ///
 /// # Errors
-/// `Rejected` where its `_id` is no ObjectId.
-pub(super) fn document(record: &Record, before: Option<&Document>) -> Result<Document> {
+/// `Rejected` where its `_id` is no ObjectId, or a property's name holds the character NUL, which BSON cannot say.
+pub(super) fn document(record: &Record, before: Option<&Document>) -> Result<RawDocumentBuf> {
     let id = object_id(record.id()).ok_or_else(|| Error::Rejected(format!("{:?} is no ObjectId", record.id())))?;
     let mut document = doc! { "_id": id };
     for (name, value) in record.0.iter().filter(|(name, _)| *name != "_id") {
         document.insert(name, stored(value, before.and_then(|before| before.get(name))));
     }
-    Ok(document)
+    RawDocumentBuf::try_from(&document)
+        .map_err(|error| Error::Rejected(format!("record {:?} cannot be stored: {error}", record.id())))
 }
 
 /// The ObjectId that 24 lower-case hex digits name.
@@ -73,6 +75,20 @@ fn shown(bson: &Bson) -> Value {
             Ok(text) => serde_json::json!({ "$date": text }),
             Err(_) => serde_json::json!({ "$date": { "$numberLong": instant.timestamp_millis().to_string() } }),
         },
+        Bson::Binary(binary) => serde_json::json!({ "$binary": {
+            "base64": BASE64_STANDARD.encode(&binary.bytes), "subType": format!("{:02x}", u8::from(binary.subtype)),
+        } }),
+        // JSON has no word for these three.
+        Bson::Double(number) => {
+            let name = if number.is_nan() {
+                "NaN"
+            } else if *number > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            };
+            serde_json::json!({ "$numberDouble": name })
+        }
         // Serde writes the other kinds as extended JSON.
         other => serde_json::to_value(other).unwrap_or_else(|_| Value::from(other.to_string())),
     }
@@ -127,7 +143,7 @@ fn extended(value: &Value) -> Option<Bson> {
 #[cfg(test)]
 mod tests {
     use mongodb::bson::spec::BinarySubtype;
-    use mongodb::bson::{Binary, DateTime, RawDocumentBuf, Regex, Timestamp};
+    use mongodb::bson::{Binary, DateTime, Regex, Timestamp};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -135,6 +151,10 @@ mod tests {
 
     fn read(document: &Document) -> Record {
         record(&RawDocumentBuf::try_from(document).unwrap())
+    }
+
+    fn written(record: &Record, before: Option<&Document>) -> Document {
+        Document::try_from(&*document(record, before).unwrap()).unwrap()
     }
 
     fn specials() -> Vec<(Bson, Value)> {
@@ -150,6 +170,7 @@ mod tests {
             (Timestamp { time: 7, increment: 9 }.into(), json!({"$timestamp": {"t": 7, "i": 9}})),
             (regex.into(), json!({"$regularExpression": {"pattern": "^a", "options": "i"}})),
             (f64::INFINITY.into(), json!({"$numberDouble": "Infinity"})),
+            (f64::NEG_INFINITY.into(), json!({"$numberDouble": "-Infinity"})),
             (Bson::MinKey, json!({"$minKey": 1})),
         ]
     }
@@ -160,8 +181,8 @@ mod tests {
             let there = doc! { "_id": ObjectId::from_bytes([1; 12]), "a": [{ "b": bson.clone() }] };
             let shown = read(&there);
             assert_eq!(shown.0["a"], json!([{ "b": value }]));
-            assert_eq!(document(&shown, None).unwrap(), there, "inserted anew");
-            assert_eq!(document(&shown, Some(&there)).unwrap(), there, "replaced");
+            assert_eq!(written(&shown, None), there, "inserted anew");
+            assert_eq!(written(&shown, Some(&there)), there, "replaced");
         }
     }
 
@@ -173,12 +194,11 @@ mod tests {
         };
         let mut record = read(&there);
         record.0["nested"] = json!([{"kept": 6, "changed": 7}]);
-        let written = document(&record, Some(&there)).unwrap();
         let expected = doc! {
             "_id": ObjectId::from_bytes([1; 12]), "literal": { "$date": "2020-11-30T07:00:00Z" }, "long": 5_i64,
             "nested": [{ "changed": 7_i32, "kept": 6_i64 }],
         };
-        assert_eq!(written, expected);
+        assert_eq!(written(&record, Some(&there)), expected);
     }
 
     #[test]
@@ -196,18 +216,27 @@ mod tests {
         bytes[at + 1] = b'x';
         let record = record(&RawDocumentBuf::from_bytes(bytes).unwrap());
         assert_eq!(record.id(), "7");
-        assert!(record.text(UNREADABLE).is_some_and(|why| why.contains("utf-8")), "{record:?}");
+        assert!(record.text(UNREADABLE).is_some_and(|why| why.contains("UTF-8")), "{record:?}");
+    }
+
+    #[test]
+    fn a_name_that_bson_cannot_say_is_rejected() {
+        let record =
+            Record([("_id".to_owned(), json!("1".repeat(24))), ("a\0b".to_owned(), json!(1))].into_iter().collect());
+        let refusal = document(&record, None).unwrap_err();
+        assert!(matches!(&refusal, Error::Rejected(text) if text.contains("null")), "{refusal}");
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
-        let name = prop_oneof![".*", "[$.a-z]{0,4}", Just("$date".to_owned()), Just("$oid".to_owned())];
+        let name = prop_oneof!["[^\0]*", "[$.a-z]{0,4}", Just("$date".to_owned()), Just("$oid".to_owned())];
         let number = prop_oneof![
             any::<i64>().prop_map(Value::from),
             any::<u64>().prop_map(Value::from),
             any::<i32>().prop_map(Value::from),
             prop::num::f64::NORMAL.prop_map(Value::from),
         ];
-        let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), ".*".prop_map(Value::from), number];
+        let leaf =
+            prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), ".*".prop_map(Value::from), number];
         leaf.prop_recursive(4, 32, 6, move |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
@@ -223,7 +252,7 @@ mod tests {
             let name = if name == "_id" { String::new() } else { name };
             let record = Record([("_id".to_owned(), json!("1".repeat(24))), (name, value)].into_iter().collect());
             let text = |record: &Record| serde_json::to_string(record).unwrap();
-            prop_assert_eq!(text(&read(&document(&record, None).unwrap())), text(&record));
+            prop_assert_eq!(text(&read(&written(&record, None))), text(&record));
         }
     }
 }

@@ -24,9 +24,9 @@ pub(super) async fn prepare(database: &Database, name: &str) -> Result<()> {
         Some(found) => found,
         None => {
             create(database, name).await?;
-            specification(database, name).await?.ok_or_else(|| {
-                Error::Unavailable(format!("the collection {name:?} was removed while it was opened"))
-            })?
+            specification(database, name)
+                .await?
+                .ok_or_else(|| Error::Unavailable(format!("the collection {name:?} was removed while it was opened")))?
         }
     };
     check(&found).map_err(|what| refused(name, &what))?;
@@ -68,10 +68,11 @@ async fn create(database: &Database, name: &str) -> Result<()> {
 /// What is wrong with a collection.
 fn check(found: &CollectionSpecification) -> std::result::Result<(), String> {
     match &found.collection_type {
-        CollectionType::Collection if found.options.capped == Some(true) => Err("a capped collection".to_owned()),
-        CollectionType::Collection => Ok(()),
         CollectionType::View => Err("a view".to_owned()),
         CollectionType::Timeseries => Err("a time series".to_owned()),
+        CollectionType::Collection if found.options.timeseries.is_some() => Err("a time series".to_owned()),
+        CollectionType::Collection if found.options.capped == Some(true) => Err("a capped collection".to_owned()),
+        CollectionType::Collection => Ok(()),
         other => Err(format!("{other:?}")),
     }
 }

@@ -1,12 +1,16 @@
-//! `Documents` in MongoDB, which other programs write too.
+//! `Documents` in MongoDB: the contract, and what other programs and a server that goes away can do to it.
+
+mod lost;
+mod other_programs;
+mod outages;
 
 use std::sync::Arc;
 
 use adapters::document_store;
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection};
-use ports::{Clock, DocumentStore};
-use test_servers::mongodb::shared;
+use ports::{Change, Clock, DocumentStore};
+use test_servers::mongodb::{shared, url};
 use test_servers::{Server, unique};
 
 use crate::contracts;
@@ -17,14 +21,14 @@ fn monday() -> Clock {
 
 /// A URL of a database that no other test uses. The test's log says which server it is on.
 async fn database(server: &Server) -> String {
-    let url = test_servers::mongodb::url(server, &unique("test"));
-    let client = Client::with_uri_str(&url).await.unwrap();
-    tell(&client.database("admin").run_command(doc! { "buildInfo": 1 }).await.unwrap().to_string());
+    let url = url(server, &unique("documents"));
+    let admin = Client::with_uri_str(&url).await.unwrap().database("admin");
+    tell(&admin.run_command(doc! { "buildInfo": 1 }).await.unwrap());
     url
 }
 
 #[expect(clippy::print_stdout, reason = "the tests' log says on which server they ran")]
-fn tell(build_info: &str) {
+fn tell(build_info: &Document) {
     println!("the document store is tested on {build_info}");
 }
 
@@ -35,6 +39,10 @@ async fn open(url: &str) -> Arc<dyn DocumentStore> {
 /// The collection as another program sees it.
 async fn elsewhere(url: &str) -> Collection<Document> {
     Client::with_uri_str(url).await.unwrap().default_database().unwrap().collection("Documents")
+}
+
+async fn told(store: &dyn DocumentStore) -> Vec<Change> {
+    futures::TryStreamExt::try_collect(store.changes()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
