@@ -28,7 +28,8 @@ impl MongoKeyRing {
     /// What stands for an owner once it was written, if nothing was there before. One write, so that of many who come first at
     /// once all get the key of one; and whoever comes later waits until a majority has it, too.
     async fn first(&self, owner: &str, key: Option<&Key>) -> Result<Option<Key>> {
-        let key = key.map_or(Bson::Null, |key| Binary { subtype: BinarySubtype::Generic, bytes: key.0.to_vec() }.into());
+        let key =
+            key.map_or(Bson::Null, |key| Binary { subtype: BinarySubtype::Generic, bytes: key.0.to_vec() }.into());
         let found = retried(|| {
             let first = doc! { "$setOnInsert": { "key": &key } };
             let write = self.0.find_one_and_update(doc! { "_id": owner }, first);
