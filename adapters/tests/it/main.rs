@@ -3,4 +3,6 @@
 
 mod contracts;
 mod local;
+#[cfg(feature = "distributed")]
+mod s3;
 mod sqlite;
