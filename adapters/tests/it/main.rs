@@ -5,4 +5,5 @@ mod contracts;
 mod local;
 #[cfg(feature = "distributed")]
 mod mongodb;
+mod s3;
 mod sqlite;
