@@ -106,8 +106,7 @@ impl ViewStore for MongoViewStore {
     }
 
     async fn position(&self, projection: &str) -> Result<Option<Position>> {
-        let mut positions = self.followed.look().await?;
-        Ok(positions.remove(projection))
+        Ok(self.followed.position(projection))
     }
 
     async fn save(&self, projection: &str, from: Option<Position>, to: Position, writes: Vec<Write>) -> Result<()> {
@@ -119,7 +118,11 @@ impl ViewStore for MongoViewStore {
                 self.make(generation, table_of(write)).await?;
             }
         }
-        save.run().await?;
+        if let Err(error) = save.run().await {
+            // What was known of the position may be behind.
+            self.followed.look().await?;
+            return Err(error);
+        }
         self.followed.note(generation, projection, to);
         Ok(())
     }

@@ -57,7 +57,7 @@ async fn closing(world: &World, instant: Timestamp) -> Closing {
     Views::new(Arc::clone(&world.ports.views)).get(&instant.to_string()).await.unwrap().unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_can_tell_that_history_was_lost_in_its_period_also_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_owned();
@@ -82,7 +82,7 @@ async fn a_report_can_tell_that_history_was_lost_in_its_period_also_after_a_rest
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_comes_back_to_an_earlier_state_is_identified_again() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -95,7 +95,7 @@ async fn a_record_that_comes_back_to_an_earlier_state_is_identified_again() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_hashed_is_not_taken_for_the_file_that_the_record_named_before() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -116,7 +116,7 @@ async fn what_was_hashed_is_not_taken_for_the_file_that_the_record_named_before(
     assert_eq!(codes(&world, before.id()).await, ["md5_mismatch"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_whose_id_is_no_object_id_is_left_out_and_stops_nobody() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -133,7 +133,7 @@ async fn a_record_whose_id_is_no_object_id_is_left_out_and_stops_nobody() {
     assert_eq!(of_kind(&world.log().await, "DocumentAdded").len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_uploaded_while_the_first_look_lasts_was_added_by_who_uploaded_it() {
     let folder = tempfile::tempdir().unwrap();
     let begin = parse("2026-11-16T09:00[Europe/Berlin]");
@@ -160,7 +160,7 @@ async fn what_is_uploaded_while_the_first_look_lasts_was_added_by_who_uploaded_i
     assert_eq!(told("DocumentAdded"), [(stream(2), "ben".to_owned())]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_is_not_what_its_name_promises_asks_for_attention_until_it_is_renamed() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -186,7 +186,7 @@ async fn a_document_that_is_not_what_its_name_promises_asks_for_attention_until_
     assert_eq!(codes(&world, id).await, [""; 0]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_written_past_the_feed_is_found_at_night_also_behind_one_and_the_same_change() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;

@@ -43,7 +43,7 @@ async fn a_week() -> (World, Value, Value) {
     (world, subscribed, record)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_inspector_replays_what_happened_in_order_and_who_did_it() {
     let (world, subscribed, record) = a_week().await;
     let answer = world.get("ada", "/api/audit/events?trial=ACME-101").await.expect(200);
@@ -118,7 +118,7 @@ async fn found<'t>(world: &World, kept: Kept, texts: &[&'t str]) -> Vec<&'t str>
     texts.iter().filter(|text| holds(text)).copied().collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn no_name_address_file_name_or_reason_stands_in_events_or_views() {
     let (world, ..) = a_week().await;
     let names = ["Ada Berger", "Ben Okafor", "Chiara Nowak", "Dov Lindqvist", "@example.org"];
@@ -155,7 +155,7 @@ async fn existing_collection(folder: &Path, records: usize, files: usize, now: T
     write_elsewhere(folder, writes).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "tells how long it took")]
 async fn an_existing_collection_is_present_and_none_of_it_was_added() {
     const RECORDS: usize = 10_000;
@@ -188,7 +188,7 @@ async fn an_existing_collection_is_present_and_none_of_it_was_added() {
     assert_eq!(row("Analysed "), format!("{} of 10,001", FILES + 1), "the other files are missing");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_program_says_how_it_is() {
     let (world, ..) = a_week().await;
     let get = async |path: &str| world.ask(Request::get(path).body(Body::empty()).unwrap()).await;
@@ -234,7 +234,7 @@ fn samples(text: &str) -> Vec<(String, f64)> {
     samples
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_client_is_served_with_its_policy_and_routes_that_are_none_are_problems() {
     let world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     let ask = async |method: &str, path: &str| {
@@ -278,14 +278,14 @@ async fn the_client_is_served_with_its_policy_and_routes_that_are_none_are_probl
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_reads_mails_of_others_where_the_program_is_no_demo() {
     let world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.get("ada", "/api/outbox").await.expect(404);
     assert_eq!(world.get("ada", "/api/me").await.expect(200).json()["outbox"], false);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_api_is_documented_as_stored() {
     let world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     let served = world.get("ada", "/openapi.json").await.expect(200).json();

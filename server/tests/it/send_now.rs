@@ -38,7 +38,7 @@ fn utc(instant: &str) -> Value {
     json!(parse(instant).to_string())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_so_far_moves_no_schedule_and_no_figure_of_the_regular_one() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -81,7 +81,7 @@ async fn a_report_so_far_moves_no_schedule_and_no_figure_of_the_regular_one() {
     assert!(texts.iter().any(|text| text.contains("2 documents added") && !text.contains("So far")), "{texts:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn at_exactly_the_periods_end_it_is_still_another_report_than_the_regular_one() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -100,7 +100,7 @@ async fn at_exactly_the_periods_end_it_is_still_another_report_than_the_regular_
     assert_eq!(last, (true, utc("2026-11-23T00:00[Europe/Berlin]"), utc("2026-11-23T08:00[Europe/Berlin]")));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_is_the_same_mail_whenever_it_comes_again() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -134,7 +134,7 @@ async fn the_same_key_is_the_same_mail_whenever_it_comes_again() {
     assert_eq!(status, "paused");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn of_different_requests_at_once_under_one_key_one_is_carried_out_and_the_others_are_told() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     let titled = |title: String| {
@@ -153,7 +153,7 @@ async fn of_different_requests_at_once_under_one_key_one_is_carried_out_and_the_
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn it_is_refused_where_there_is_nothing_to_send() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -169,7 +169,7 @@ async fn it_is_refused_where_there_is_nothing_to_send() {
     assert_eq!(told(&world).await.iter().filter(|(so_far, ..)| *so_far).count(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn one_correlation_leads_from_the_request_to_the_mail_and_another_from_the_upload_to_its_analysis() {
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
     let traced = |request: axum::http::request::Builder| {

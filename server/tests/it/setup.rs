@@ -38,16 +38,17 @@ impl Setup {
         }
         let name = name_of(folder);
         let s3 = test_servers::s3::shared();
-        test_servers::s3::make_bucket(s3, &name).await;
+        // It may be there already.
+        let _made = test_servers::s3::client(s3).create_bucket().bucket(&name).send().await;
         let mongodb = test_servers::mongodb::url(test_servers::mongodb::shared(), &name);
         Urls {
-            events: test_servers::kurrentdb::url(test_servers::kurrentdb::shared(), &name),
+            events: embedded.events, //x test_servers::kurrentdb::shared_url(&name),
             documents: mongodb.clone(),
             views: mongodb.clone(),
             directory: mongodb.clone(),
             keys: mongodb,
             files: test_servers::s3::url(s3, &name),
-            queue: test_servers::nats::url(test_servers::nats::shared(), &name),
+            queue: embedded.queue, //x test_servers::nats::url(test_servers::nats::shared(), &name),
             mail: embedded.mail,
         }
     }
@@ -70,7 +71,7 @@ fn sqlite(folder: &Path) -> Connection {
 /// A record as MongoDB has it: JSON, but the id.
 fn bson(id: &str, mut record: Value) -> Document {
     record.as_object_mut().unwrap().remove("_id");
-    let Ok(Bson::Document(mut document)) = Bson::try_from(record) else { panic!("a record is an object") };
+    let mut document = mongodb::bson::serialize_to_document(&record).unwrap();
     let id = mongodb::bson::oid::ObjectId::parse_str(id).map_or_else(|_| Bson::from(id), Bson::from);
     document.insert("_id", id);
     document

@@ -280,13 +280,13 @@ async fn with_open_work() -> World {
     world
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 #[should_panic(expected = "open work is left")]
 async fn a_story_that_ends_with_open_work_fails() {
     drop(with_open_work().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_story_may_mean_to_end_with_open_work() {
     with_open_work().await.leave_open_work();
 }

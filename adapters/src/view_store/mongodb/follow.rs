@@ -48,6 +48,11 @@ impl Followed {
         self.seen.borrow().generation
     }
 
+    /// Where a projection stands, as far as this store has heard: it may have gone on since.
+    pub(super) fn position(&self, projection: &str) -> Option<Position> {
+        self.seen.borrow().positions.get(projection).copied()
+    }
+
     /// Asks the server where the projections stand, and in which generation.
     pub(super) async fn look(&self) -> Result<Positions> {
         let standing = sets::look(&self.views).await?;
