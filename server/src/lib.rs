@@ -9,6 +9,7 @@ mod health;
 mod listen;
 mod openapi;
 mod outbox;
+mod probe;
 pub mod replay;
 pub mod verify_report;
 pub mod wire;
