@@ -19,7 +19,8 @@ const ANSWER_BYTES: u64 = 16 * 1024;
 /// # Errors
 /// If nobody answers in time, or with anything but 200; then the error is what was said.
 pub async fn ask(url: &str) -> anyhow::Result<String> {
-    let url = Url::parse(url).with_context(|| format!("--url {url:?} is no address, such as http://127.0.0.1:8080/healthz"))?;
+    let url = Url::parse(url)
+        .with_context(|| format!("--url {url:?} is no address, such as http://127.0.0.1:8080/healthz"))?;
     ensure!(url.scheme() == "http", "--url {url}: the program itself speaks http only");
     match timeout(WITHIN, get(&url)).await {
         Ok(answer) => answer.with_context(|| url.to_string()),
