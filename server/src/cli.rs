@@ -1,4 +1,4 @@
-//! The command line: `serve`, `demo`, `replay`, `verify-report`, `check-config`.
+//! The command line: `serve`, `demo`, `replay`, `verify-report`, `check-config`, `health`.
 //!
 //! It is part of the library, so that the program itself is one call and nothing is compiled twice.
 
@@ -20,7 +20,7 @@ use tracing_subscriber::{Layer, Registry};
 use crate::app::{self, AppSettings};
 use crate::config::{self, LogFormat, Settings, SignInKind, Sources};
 use crate::wire::{self, Urls};
-use crate::{demo, replay, verify_report};
+use crate::{demo, probe, replay, verify_report};
 
 /// Documents of clinical trials, and a weekly report about them.
 #[derive(Parser)]
@@ -64,6 +64,12 @@ enum Verb {
     },
     /// Check the configuration and print what is in force, secrets masked.
     CheckConfig(Configured),
+    /// Ask a running program how it is; exit code 0 if it answers 200. For containers, which hold no other client.
+    Health {
+        /// `/healthz`: it runs. `/readyz`: all its work goes on.
+        #[arg(long, default_value = "http://127.0.0.1:8080/healthz")]
+        url: String,
+    },
 }
 
 #[derive(Args)]
@@ -163,6 +169,10 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         }
         Verb::CheckConfig(configured) => {
             say(configured.load()?.effective().trim());
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Health { url } => {
+            say(&probe::ask(&url).await?);
             Ok(ExitCode::SUCCESS)
         }
     }

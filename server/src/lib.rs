@@ -9,6 +9,7 @@ mod health;
 mod listen;
 mod openapi;
 mod outbox;
+mod probe;
 pub mod replay;
 #[cfg(feature = "distributed")]
 pub mod telemetry;

@@ -231,3 +231,16 @@ fn the_effective_configuration_is_a_configuration_and_says_where_it_comes_from()
     assert_eq!(&*settings.stores.keys, "sqlite:/srv/it's \"data\"/keys.db");
     assert_eq!(format!("{settings:?}"), format!("{:?}", load(&sources).unwrap().settings));
 }
+
+#[test]
+fn the_distributed_configuration_is_valid_and_keeps_nothing_on_this_machine() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/config/distributed.toml");
+    let settings = load(&Sources { file: Some(file.into()), ..Sources::default() }).unwrap().settings;
+    let stores = &settings.stores;
+    let urls = [&stores.events, &stores.documents, &stores.views, &stores.directory, &stores.keys, &stores.files];
+    for url in urls.into_iter().chain([&stores.queue, &settings.mail.url]) {
+        let (scheme, _) = url.split_once(':').unwrap();
+        assert!(!["sqlite", "file", "memory", "outbox"].contains(&scheme), "{url}");
+        assert!(!url.contains('@'), "{url}: a password belongs into the environment");
+    }
+}
