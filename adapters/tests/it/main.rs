@@ -4,3 +4,5 @@
 mod contracts;
 mod local;
 mod sqlite;
+#[cfg(feature = "distributed")]
+mod stand_in;
