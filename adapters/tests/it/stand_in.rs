@@ -244,7 +244,10 @@ async fn a_batch_stream_appends_and_says_already_exists_for_a_conflict() {
     let again = batch.append_to_stream(&stream, StreamState::NoStream, events(&["0", "1"])).await.unwrap();
     assert_eq!(again.current_position(), first.current_position());
     let conflict = batch.append_to_stream(&stream, StreamState::NoStream, events(&["x"])).await.unwrap_err();
-    assert!(matches!(&conflict, Error::Grpc { .. }) && format!("{conflict:?}").contains("exists"), "{conflict:?}");
+    assert!(
+        matches!(&conflict, Error::Grpc { .. }) && format!("{conflict:?}").contains("AlreadyExists"),
+        "{conflict:?}"
+    );
     assert_eq!(stored(&client, &stream).await.len(), 2);
 }
 

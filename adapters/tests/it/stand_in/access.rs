@@ -28,24 +28,22 @@ async fn who_sends_no_password_or_a_wrong_one_is_denied_also_over_tls() {
     make_certificate(folder.path());
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (certificate, key) = (path("cert.pem"), path("key.pem"));
-    let server = server::start(&[
-        "--user", "admin", "--password", "p@ss", "--tls-cert", &certificate, "--tls-key", &key,
-    ]);
-    let url = |who: &str| {
-        format!("kurrentdb://{who}localhost:{}?tls=true&tlsCaFile={certificate}", server.address().port())
-    };
-    assert_eq!(first_append(&url("admin:p%40ss@"), "secured-1").await.unwrap(), 0);
-    for who in ["", "admin:wrong@", "other:p%40ss@"] {
+    let server =
+        server::start(&["--user", "admin", "--password", "changeit", "--tls-cert", &certificate, "--tls-key", &key]);
+    let url =
+        |who: &str| format!("kurrentdb://{who}localhost:{}?tls=true&tlsCaFile={certificate}", server.address().port());
+    assert_eq!(first_append(&url("admin:changeit@"), "secured-1").await.unwrap(), 0);
+    for who in ["", "admin:wrong@", "other:changeit@"] {
         let denied = first_append(&url(who), "secured-2").await.unwrap_err();
         assert!(matches!(denied, Error::AccessDenied), "{who}: {denied:?}");
     }
-    let plain = format!("kurrentdb://admin:p%40ss@{}?tls=false", server.address());
+    let plain = format!("kurrentdb://admin:changeit@{}?tls=false", server.address());
     assert!(first_append(&plain, "secured-3").await.is_err());
 }
 
 fn make_certificate(folder: &Path) {
     let arguments = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out cert.pem \
-                     -subj /CN=localhost -addext subjectAltName=DNS:localhost";
+                     -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=CA:FALSE";
     let made = Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }

@@ -48,10 +48,6 @@ fn stand_in() -> PathBuf {
     let test = std::env::current_exe().expect("the test's own program");
     let folder = test.ancestors().skip(1).find(|folder| folder.join("deps").is_dir());
     let program = folder.expect("cargo's folder of programs").join("kurrentdb-stand-in");
-    assert!(
-        program.exists(),
-        "{} is missing: cargo build -p test-servers --bin kurrentdb-stand-in",
-        program.display()
-    );
+    assert!(program.exists(), "{} is missing: cargo build -p test-servers --bin kurrentdb-stand-in", program.display());
     program
 }

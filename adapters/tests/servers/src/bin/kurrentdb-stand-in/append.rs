@@ -19,10 +19,7 @@ use crate::store::{Appended, Expecting, Proposed, Refused, Store, position};
 const IN_FLIGHT: usize = 512;
 
 /// One append: first its options, then its events. A conflict is an answer, not an error.
-pub async fn append(
-    store: Arc<Store>,
-    request: Request<Streaming<AppendReq>>,
-) -> Result<Response<AppendResp>, Status> {
+pub async fn append(store: Arc<Store>, request: Request<Streaming<AppendReq>>) -> Result<Response<AppendResp>, Status> {
     let mut messages = request.into_inner();
     let options = messages.message().await?.and_then(|first| first.options);
     let options = options.ok_or_else(|| Status::invalid_argument("the first message holds no options"))?;

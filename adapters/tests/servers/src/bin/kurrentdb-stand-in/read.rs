@@ -34,12 +34,7 @@ pub async fn read(store: Arc<Store>, request: Request<ReadReq>) -> Result<Respon
     Ok(Response::new(answers))
 }
 
-async fn read_stream(
-    store: &Store,
-    asked: &StreamOptions,
-    options: &ReadOptions,
-    ids: Ids,
-) -> Result<Answers, Status> {
+async fn read_stream(store: &Store, asked: &StreamOptions, options: &ReadOptions, ids: Ids) -> Result<Answers, Status> {
     let name = stream_name(asked.stream_identifier.as_ref())?;
     let mut events = store.read(&name, 0).await?;
     let Some(last) = events.last().map(|last| last.revision) else {
@@ -65,12 +60,7 @@ async fn read_stream(
     Ok(stream::iter(answers.map(Ok).collect::<Vec<_>>()).boxed())
 }
 
-async fn read_all(
-    store: Arc<Store>,
-    asked: AllOptions,
-    options: &ReadOptions,
-    ids: Ids,
-) -> Result<Answers, Status> {
+async fn read_all(store: Arc<Store>, asked: AllOptions, options: &ReadOptions, ids: Ids) -> Result<Answers, Status> {
     let filter = Filter::of(options.filter.as_ref())?;
     let end = store.end().await?;
     let is_backwards = options.read_direction == 1;

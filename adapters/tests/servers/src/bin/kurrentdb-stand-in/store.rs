@@ -101,14 +101,7 @@ impl Store {
         let clock = Clock::system();
         let url = format!("sqlite:{}", folder.join("events.db").display());
         let (log, feed) = adapters::event_log::open(&url, &clock).await.map_err(|e| e.to_string())?;
-        Ok(Self {
-            log,
-            feed,
-            clock,
-            end: AtomicU64::new(0),
-            in_flight: Mutex::default(),
-            began: Mutex::default(),
-        })
+        Ok(Self { log, feed, clock, end: AtomicU64::new(0), in_flight: Mutex::default(), began: Mutex::default() })
     }
 
     /// The machine's time in 100 ns since the Unix epoch.
@@ -255,11 +248,8 @@ fn at(row: u64) -> Option<ports::Position> {
 }
 
 fn new_event(event: &Proposed, created: u64) -> NewEvent {
-    let envelope = Envelope {
-        created,
-        content_type: event.content_type.clone(),
-        custom_metadata: event.custom_metadata.clone(),
-    };
+    let envelope =
+        Envelope { created, content_type: event.content_type.clone(), custom_metadata: event.custom_metadata.clone() };
     NewEvent {
         id: event.id,
         kind: event.kind.clone(),
