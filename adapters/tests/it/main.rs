@@ -7,3 +7,5 @@ mod local;
 mod mongodb;
 mod s3;
 mod sqlite;
+#[cfg(feature = "distributed")]
+mod stand_in;

@@ -223,3 +223,48 @@ fn batch_conflict(current: Option<u64>, expecting: Expecting) -> BatchWrongExpec
         expected_no_stream: is(Expecting::NoStream),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proposed(metadata: &[(&str, &str)], bytes: usize) -> ProposedMessage {
+        ProposedMessage {
+            id: Some(Uuid::of_text(uuid::Uuid::from_u128(1))),
+            metadata: metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            custom_metadata: vec![0; 100].into(),
+            data: vec![0; bytes].into(),
+        }
+    }
+
+    fn trailer<'a>(status: &'a Status, name: &str) -> &'a str {
+        status.metadata().get(name).unwrap().to_str().unwrap()
+    }
+
+    /// The client shows no trailers; another client may.
+    #[test]
+    fn a_refusal_names_its_exception_in_a_trailer() {
+        let whole = [("type", "Tested"), ("content-type", "application/json"), ("further", "is dropped")];
+        let too_large = events(vec![proposed(&whole, MAX_APPEND_BYTES), proposed(&whole, 1)]).unwrap_err();
+        assert_eq!(too_large.code(), Code::InvalidArgument);
+        assert_eq!(trailer(&too_large, "exception"), "maximum-append-size-exceeded");
+        assert_eq!(trailer(&too_large, "maximum-append-size"), "1048576");
+        assert_eq!(events(vec![proposed(&whole, MAX_APPEND_BYTES)]).unwrap().len(), 1);
+        for without in [0, 1] {
+            let missing = events(vec![proposed(&whole[without..=without], 1)]).unwrap_err();
+            assert_eq!(missing.code(), Code::InvalidArgument);
+            assert_eq!(trailer(&missing, "exception"), "missing-required-metadata-property");
+        }
+    }
+
+    #[test]
+    fn a_conflict_fills_the_old_fields_and_the_new_ones() {
+        let at_four = conflict(Some(4), Expecting::Revision(7));
+        assert_eq!((at_four.old_current_revision, at_four.current_revision), (Some(4), Some(4)));
+        assert_eq!((at_four.old_expected_revision, at_four.expected_revision), (Some(7), Some(7)));
+        let missing = conflict(None, Expecting::StreamExists);
+        assert_eq!((missing.old_no_stream, missing.current_no_stream), (Some(()), Some(())));
+        assert_eq!((missing.old_stream_exists, missing.expected_stream_exists), (Some(()), Some(())));
+        assert_eq!((missing.current_revision, missing.expected_revision), (None, None));
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! It may be killed at any instruction and started again on the same folder: what it acknowledged is there.
 
+#![expect(clippy::result_large_err, reason = "tonic's status is the error of every call")]
+
 mod append;
 mod follow;
 mod messages;
