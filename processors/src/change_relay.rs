@@ -41,8 +41,19 @@ pub struct ChangeRelay {
     scan: Scan,
     /// The last closing; unknown before the first step and after somebody else closed.
     last: Option<Timestamp>,
-    /// Views as they were when the last step found nothing.
+    /// Where the views stood at the last step.
     seen: [Option<ports::Position>; 2],
+    /// What was waited for when they stood there, behind this closing.
+    awaited: Option<(Option<Timestamp>, Awaited)>,
+}
+
+/// What waits for closings.
+#[derive(Clone, Debug)]
+struct Awaited {
+    /// The instants that reports wait to be cut at, in order.
+    cuts: Vec<Timestamp>,
+    /// The next due behind the last closing.
+    due: Option<Timestamp>,
 }
 
 /// What was read of the feed of changes in one step.
@@ -58,7 +69,7 @@ impl ChangeRelay {
     #[must_use]
     pub fn new(documents: Arc<dyn DocumentStore>, feed: Arc<dyn EventFeed>, commands: Commands, views: Views) -> Self {
         let scan = Scan::new(Arc::clone(&documents), commands.clone(), views.clone());
-        Self { documents, feed, commands, views, scan, last: None, seen: [None; 2] }
+        Self { documents, feed, commands, views, scan, last: None, seen: [None; 2], awaited: None }
     }
 
     /// The last closing, once the view of closings has seen all of them; none while it is behind.
@@ -232,6 +243,18 @@ impl ChangeRelay {
         Ok(cuts)
     }
 
+    /// What waits for closings; looked up where a view or the last closing has moved.
+    async fn awaited(&mut self) -> Result<Awaited> {
+        if let Some((last, awaited)) = &self.awaited
+            && *last == self.last
+        {
+            return Ok(awaited.clone());
+        }
+        let awaited = Awaited { cuts: self.awaited_cuts().await?, due: self.next_due().await? };
+        self.awaited = Some((self.last, awaited.clone()));
+        Ok(awaited)
+    }
+
     /// The next due behind the last closing.
     async fn next_due(&self) -> Result<Option<Timestamp>> {
         let Some(last) = self.last else { return Ok(None) };
@@ -261,7 +284,7 @@ impl ChangeRelay {
             self.recover(now).await?;
             return Ok(Step::Worked);
         }
-        let cuts = self.awaited_cuts().await?;
+        let Awaited { cuts, .. } = self.awaited().await?;
         let mut together = Vec::new();
         for observed in read.changes.iter().filter_map(|(observed, _)| observed.as_ref()) {
             // Never before the last closing, so that order in the log is order in time.
@@ -281,7 +304,7 @@ impl ChangeRelay {
         let Some(up_to) = read.up_to else { return Ok(Step::Worked) };
         let before = self.last;
         self.close_moments(&cuts, up_to, true).await?;
-        let due = self.next_due().await?;
+        let Awaited { due, .. } = self.awaited().await?;
         if due.is_some_and(|due| due <= up_to) {
             self.close_through(quarter_hour_before(up_to), true).await?;
         }
@@ -300,7 +323,10 @@ impl Worker for ChangeRelay {
     }
 
     async fn step(&mut self, now: Timestamp) -> Result<Step> {
-        self.seen = [self.views.position("subscriptions").await?, self.views.position("reports").await?];
+        let stand = [self.views.position("subscriptions").await?, self.views.position("reports").await?];
+        if stand != self.seen {
+            (self.seen, self.awaited) = (stand, None);
+        }
         let step = self.relay(now).await;
         if step.is_err() {
             // Somebody else may have closed; look again before the next closing.

@@ -36,7 +36,10 @@ pub struct Scheduler {
     access: Access,
     views: Views,
     feed: Arc<dyn EventFeed>,
+    /// Where the views stood at the last step.
     seen: [Option<Position>; 2],
+    /// Whether that step found nothing: until a view moves there is nothing.
+    is_idle: bool,
     /// An event of occurrences that the view of subscriptions has to fold before anything is opened.
     awaited: Option<Position>,
     /// Slots that failed and would fail again, and the due at which they did.
@@ -53,7 +56,7 @@ impl Scheduler {
     /// A scheduler over these views.
     #[must_use]
     pub fn new(sender: Sender, access: Access, views: Views, feed: Arc<dyn EventFeed>) -> Self {
-        Self { sender, access, views, feed, seen: [None; 2], awaited: None, aside: BTreeMap::new() }
+        Self { sender, access, views, feed, seen: [None; 2], is_idle: false, awaited: None, aside: BTreeMap::new() }
     }
 
     /// Sends a command whose id is derived from what it is about, so that a repeat appends nothing. True where it did append.
@@ -264,10 +267,15 @@ impl Worker for Scheduler {
     }
 
     async fn step(&mut self, _now: Timestamp) -> Result<Step> {
-        self.seen = [self.views.position("subscriptions").await?, self.views.position("reports").await?];
+        let stand = [self.views.position("subscriptions").await?, self.views.position("reports").await?];
+        if self.is_idle && stand == self.seen {
+            return Ok(Step::Idle { until: None });
+        }
+        (self.seen, self.is_idle) = (stand, false);
         let requested = self.schedule_requested().await?;
         let opened = !self.lags().await? && self.open_due().await?;
-        Ok(if requested || opened { Step::Worked } else { Step::Idle { until: None } })
+        self.is_idle = !requested && !opened;
+        Ok(if self.is_idle { Step::Idle { until: None } } else { Step::Worked })
     }
 
     async fn wake(&mut self) {
