@@ -42,7 +42,9 @@ impl FileKey {
     #[must_use]
     pub fn names_its_content(&self) -> bool {
         let hash = self.0.strip_prefix("derived/");
-        hash.is_some_and(|hash| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+        hash.is_some_and(|hash| {
+            hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        })
     }
 
     /// The key as text.

@@ -184,7 +184,8 @@ impl FileStore for S3 {
             Ok(pages.try_next().await.map_err(|error| failed("listing files", &error))?.map(|page| (page, pages)))
         })
         .map_ok(move |page| {
-            let entries: Vec<_> = page.contents().iter().filter_map(|file| entry(&bucket.prefix, file).transpose()).collect();
+            let entries: Vec<_> =
+                page.contents().iter().filter_map(|file| entry(&bucket.prefix, file).transpose()).collect();
             stream::iter(entries)
         })
         .try_flatten()

@@ -99,7 +99,8 @@ async fn a_large_file_goes_up_in_parts_with_one_of_them_in_memory() {
             for upload in under_way.uploads() {
                 let parts = client.list_parts().bucket(&name).key(upload.key().unwrap());
                 let parts = parts.upload_id(upload.upload_id().unwrap()).send().await.unwrap();
-                arrived += parts.parts().iter().map(|part| usize::try_from(part.size().unwrap()).unwrap()).sum::<usize>();
+                arrived +=
+                    parts.parts().iter().map(|part| usize::try_from(part.size().unwrap()).unwrap()).sum::<usize>();
             }
             held.fetch_max(given - arrived, Ordering::SeqCst);
         }

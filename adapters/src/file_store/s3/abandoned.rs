@@ -38,7 +38,8 @@ pub(super) fn watch(bucket: &Arc<Bucket>, homes: [&'static str; 2], clock: Clock
 async fn abort_older(bucket: &Bucket, home: &str, now: Timestamp) -> Result<usize> {
     let (mut key_marker, mut id_marker, mut aborted) = (None, None, 0);
     loop {
-        let list = bucket.client.list_multipart_uploads().bucket(&bucket.name).prefix(format!("{}{home}", bucket.prefix));
+        let list =
+            bucket.client.list_multipart_uploads().bucket(&bucket.name).prefix(format!("{}{home}", bucket.prefix));
         let list = list.set_key_marker(key_marker).set_upload_id_marker(id_marker);
         let page = list.send().await.map_err(|error| failed("listing uploads", &error))?;
         for upload in page.uploads() {

@@ -55,7 +55,8 @@ impl Settings {
             rejected(&format!("is no URL: {e}; write s3://<key>:<secret>@<bucket>, key and secret percent-encoded"))
         })?;
         let bucket = url.host_str().filter(|name| is_bucket(name) && url.port().is_none());
-        let bucket = bucket.ok_or_else(|| rejected("names no bucket: write s3://<bucket>, 3 to 63 of a-z, 0-9, '.', '-'"))?;
+        let bucket =
+            bucket.ok_or_else(|| rejected("names no bucket: write s3://<bucket>, 3 to 63 of a-z, 0-9, '.', '-'"))?;
         let (access_key, secret, session) = credentials(&url, &environment)?;
         let mut settings = Self {
             bucket: bucket.to_owned(),
@@ -117,10 +118,7 @@ impl Settings {
 }
 
 /// Key and secret from the URL, or with a session token from the environment.
-fn credentials(
-    url: &Url,
-    environment: impl Fn(&str) -> Option<String>,
-) -> Result<(String, String, Option<String>)> {
+fn credentials(url: &Url, environment: impl Fn(&str) -> Option<String>) -> Result<(String, String, Option<String>)> {
     let decoded = |text: &str| match percent_decode_str(text).decode_utf8() {
         Ok(decoded) => Ok(decoded.into_owned()),
         Err(_) => Err(rejected("has an access key or secret that is not UTF-8")),
@@ -233,7 +231,8 @@ mod tests {
 
     #[test]
     fn a_url_says_all_there_is_to_say() {
-        let url = "s3://me:a%2Fb+c@files?endpoint=https://s3.example.org&encryption=aws:kms:arn:aws:kms:eu:1:key/2&links=60";
+        let url =
+            "s3://me:a%2Fb+c@files?endpoint=https://s3.example.org&encryption=aws:kms:arn:aws:kms:eu:1:key/2&links=60";
         let settings = parse(url).unwrap();
         assert_eq!((settings.secret.as_str(), settings.region.as_str()), ("a/b+c", "us-east-1"));
         assert!(settings.path_style, "other servers have no name for each bucket");
