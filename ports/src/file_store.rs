@@ -91,7 +91,8 @@ pub trait FileStore: Send + Sync {
     async fn size(&self, key: &FileKey) -> Result<Option<u64>>;
     /// Removes a file; no error if there is none.
     async fn delete(&self, key: &FileKey) -> Result<()>;
-    /// The files whose key begins with the prefix, in order of key.
+    /// The files whose key begins with the prefix, each once, and a key before the longer ones that begin with it. Further order
+    /// is the store's own: some S3 servers take `/` for less than `-`.
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<FileEntry>>;
     /// A URL at which anybody may read a file for some minutes, without us, with the headers `Content-Disposition` and
     /// `Content-Type` as given. `None` where the store gives none, as by default. Whether the file is there is not looked at.

@@ -84,7 +84,7 @@ impl Settings {
                 unknown => return Err(rejected(&format!("has the option {unknown:?}; there are {OPTIONS}"))),
             }
         }
-        settings.path_style = path_style.unwrap_or(settings.endpoint.is_some());
+        settings.path_style = path_style.unwrap_or_else(|| settings.endpoint.is_some());
         // Other servers than Amazon's take any region; this one they all know.
         let usual = settings.endpoint.is_some().then(|| "us-east-1".to_owned());
         settings.region = region
