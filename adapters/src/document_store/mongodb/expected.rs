@@ -59,7 +59,9 @@ impl Expected<'_> {
                 let document = document(after, kept.as_ref())?;
                 bounded(self.records.replace_one(by_id, &document).session(&mut session)).await?;
             }
-            None => drop(bounded(self.records.delete_one(by_id).session(&mut session)).await?),
+            None => {
+                bounded(self.records.delete_one(by_id).session(&mut session)).await?;
+            }
         }
         bounded(commit(&mut session)).await?;
         Ok(true)
