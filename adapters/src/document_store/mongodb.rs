@@ -1,5 +1,6 @@
 //! `Documents` as a collection of MongoDB, which other programs write too: the change stream tells what they all wrote.
 
+mod expected;
 mod feed;
 mod place;
 mod reader;
@@ -13,10 +14,11 @@ use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocumentBuf, doc};
 use percent_encoding::percent_decode_str;
 use ports::{Change, ChangeToken, Clock, DocumentStore, Error, Place, Record, RecordFilter, Result};
 
+use self::expected::Expected;
 use self::feed::Feed;
 use super::{changed_meanwhile, new_id};
 use crate::mongodb::{bounded, connect, durable_collection, of_setting};
@@ -48,19 +50,9 @@ impl MongoDocumentStore {
         bounded(self.records.find_one(doc! { "_id": id })).await
     }
 
-    /// What is stored, if it is what is expected, and a filter that finds the record only as long as it is that.
-    async fn expect(&self, expected: &Record) -> Result<(Document, Document)> {
-        let conflict = || changed_meanwhile(expected.id());
-        let id = record::object_id(expected.id()).ok_or_else(conflict)?;
-        let raw = self.raw(id).await?.filter(|raw| record::record(raw) == *expected).ok_or_else(conflict)?;
-        let stored = Document::try_from(&*raw).map_err(|error| {
-            Error::Rejected(format!(
-                "record {:?} cannot be read whole, so only its writer can mend it: {error}",
-                expected.id()
-            ))
-        })?;
-        let filter = doc! { "_id": id, "$expr": { "$eq": ["$$ROOT", { "$literal": &stored }] } };
-        Ok((stored, filter))
+    async fn write_expected(&self, before: &Record, after: Option<&Record>) -> Result<()> {
+        let id = record::object_id(before.id()).ok_or_else(|| changed_meanwhile(before.id()))?;
+        Expected { records: &self.records, before, after }.write(id).await
     }
 }
 
@@ -81,19 +73,11 @@ impl DocumentStore for MongoDocumentStore {
         if expected.id() != record.id() {
             return Err(Error::Rejected(format!("{:?} cannot be replaced by {:?}", expected.id(), record.id())));
         }
-        let (stored, filter) = self.expect(expected).await?;
-        if expected == record {
-            return Ok(());
-        }
-        let document = record::document(record, Some(&stored))?;
-        let replaced = bounded(self.records.replace_one(filter, &document)).await?;
-        if replaced.matched_count == 0 { Err(changed_meanwhile(expected.id())) } else { Ok(()) }
+        self.write_expected(expected, Some(record)).await
     }
 
     async fn delete(&self, expected: &Record) -> Result<()> {
-        let (_, filter) = self.expect(expected).await?;
-        let deleted = bounded(self.records.delete_one(filter)).await?;
-        if deleted.deleted_count == 0 { Err(changed_meanwhile(expected.id())) } else { Ok(()) }
+        self.write_expected(expected, None).await
     }
 
     /// Only records whose `_id` is an ObjectId: a comparison with one finds no other kind.
@@ -106,16 +90,13 @@ impl DocumentStore for MongoDocumentStore {
             None => doc! { "$gte": ObjectId::from_bytes([0; 12]) },
         };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let found = async {
-            let find = self.records.find(matching(filter, behind)?).sort(doc! { "_id": 1 }).limit(limit);
-            let mut cursor = bounded(find).await?;
-            let mut records = Vec::new();
-            while let Some(raw) = bounded(cursor.try_next()).await? {
-                records.push(record::record(&raw));
-            }
-            Ok(records)
-        };
-        found.await
+        let find = self.records.find(matching(filter, behind)?).sort(doc! { "_id": 1 }).limit(limit);
+        let mut cursor = bounded(find).await?;
+        let mut records = Vec::new();
+        while let Some(raw) = bounded(cursor.try_next()).await? {
+            records.push(record::record(&raw));
+        }
+        Ok(records)
     }
 
     fn changes(&self) -> BoxStream<'static, Result<Change>> {
@@ -164,19 +145,15 @@ fn after_id(id: &str) -> Result<ObjectId> {
     record::object_id(id).ok_or_else(|| Error::Rejected(format!("{id:?} is no ObjectId, so no record comes after it")))
 }
 
-/// The first comparison of a property can use an index; the second leaves out lists that hold the text.
+/// MongoDB finds a text also in a list, which has an element `0`, as a text has not.
 fn matching(filter: &RecordFilter, id: Document) -> Result<Document> {
     let mut matching = doc! { "_id": id };
-    let mut exactly = Vec::new();
     for (property, value) in &filter.equals {
         if property.is_empty() || !property.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             return Err(Error::Rejected(format!("cannot filter by the property {property:?}")));
         }
         matching.insert(*property, value);
-        exactly.push(Bson::from(doc! { "$eq": [format!("${property}"), { "$literal": value }] }));
-    }
-    if !exactly.is_empty() {
-        matching.insert("$expr", doc! { "$and": exactly });
+        matching.insert(format!("{property}.0"), doc! { "$exists": false });
     }
     Ok(matching)
 }
