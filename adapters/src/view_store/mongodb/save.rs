@@ -147,7 +147,13 @@ async fn commit(session: &mut ClientSession) -> MongoResult<()> {
             answer => return answer,
         }
     }
-    session.commit_transaction().await
+    let answer = session.commit_transaction().await;
+    if answer.as_ref().is_err_and(|error| error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)) {
+        // If it is open still, it would keep everybody from its documents until the server ends it, a minute later.
+        let kill = doc! { "killSessions": [session.id().clone()] };
+        drop(session.client().database("admin").run_command(kill).await);
+    }
+    answer
 }
 
 fn model(database: &str, generation: i64, write: &Write) -> Result<WriteModel> {
