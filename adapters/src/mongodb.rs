@@ -97,13 +97,17 @@ where
     bounded(write()).await
 }
 
-/// An error of the driver in words of the ports. A duplicate key and a conflict of transactions are `Conflict`.
+/// An error of the driver in words of the ports. A duplicate key, a collection that is there and a conflict of
+/// transactions are `Conflict`.
 pub(crate) fn sentence(error: &MongoError) -> Error {
     let text = error.kind.to_string();
     match &*error.kind {
-        ErrorKind::Write(WriteFailure::WriteError(write)) if write.code == DUPLICATE_KEY => Error::Conflict(text),
-        ErrorKind::Command(command) if [DUPLICATE_KEY, WRITE_CONFLICT].contains(&command.code) => Error::Conflict(text),
+        _ if is_duplicate_key(error) => Error::Conflict(text),
+        ErrorKind::Command(command) if CONFLICT.contains(&command.code) => Error::Conflict(text),
         ErrorKind::Command(command) if UNAVAILABLE.contains(&command.code) => Error::Unavailable(text),
+        // Done here, but whether a majority will have it is unknown.
+        ErrorKind::Write(WriteFailure::WriteConcernError(_)) => Error::Unavailable(text),
+        _ if error.contains_label(mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT) => Error::Unavailable(text),
         ErrorKind::Io(_)
         | ErrorKind::ServerSelection { .. }
         | ErrorKind::ConnectionPoolCleared { .. }
@@ -116,7 +120,13 @@ pub(crate) fn sentence(error: &MongoError) -> Error {
     }
 }
 
+/// Whether something with the same key was there.
+pub(crate) fn is_duplicate_key(error: &MongoError) -> bool {
+    matches!(&*error.kind, ErrorKind::Write(WriteFailure::WriteError(write)) if write.code == DUPLICATE_KEY)
+}
+
 const DUPLICATE_KEY: i32 = 11_000;
-const WRITE_CONFLICT: i32 = 112;
+/// A duplicate key, a collection that exists, a write conflict.
+const CONFLICT: [i32; 3] = [DUPLICATE_KEY, 48, 112];
 /// Not the primary, shutting down, stepping down, timed out, not enough room: codes of the server that pass.
 const UNAVAILABLE: [i32; 14] = [6, 7, 50, 89, 91, 189, 262, 9001, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436];

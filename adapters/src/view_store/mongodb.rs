@@ -9,7 +9,7 @@ mod save;
 mod sets;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,7 +17,6 @@ use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use mongodb::{Collection, Database};
 use ports::{Error, Find, Position, Result, Table, ViewStore, Write};
-use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::{check_table, table_of};
@@ -25,8 +24,6 @@ use crate::mongodb::{bounded, connect, durable_collection, of_setting};
 use follow::Followed;
 use save::Save;
 
-/// The code of a server's refusal to make a collection that is there.
-const COLLECTION_EXISTS: i32 = 48;
 /// Servers from MongoDB 8.0 on take writes to many collections in one call.
 const WIRE_VERSION: i32 = 25;
 
@@ -61,22 +58,24 @@ impl MongoViewStore {
         durable_collection(&self.database, &sets::name(generation, table.name))
     }
 
-    /// Makes a table's collection and its indexes where they are missing, once per program.
+    /// Makes a table's collection and its indexes where they are missing, once per program. Not in the transaction: there, a
+    /// server makes no index.
     async fn make(&self, generation: i64, table: Table) -> Result<()> {
         let collection = self.rows(generation, table);
-        let mut made = self.made.lock().await;
-        if made.contains(collection.name()) {
+        if self.made.lock().unwrap_or_else(PoisonError::into_inner).contains(collection.name()) {
             return Ok(());
         }
-        match bounded(async { Ok(self.database.create_collection(collection.name()).await) }).await? {
-            Err(error) if !is(&error, COLLECTION_EXISTS) => return Err(crate::mongodb::sentence(&error)),
-            Ok(()) | Err(_) => {}
-        }
         let indexes = rows::indexes(&table);
-        if !indexes.is_empty() {
+        if indexes.is_empty() {
+            match bounded(self.database.create_collection(collection.name())).await {
+                // It is there.
+                Ok(()) | Err(Error::Conflict(_)) => {}
+                Err(error) => return Err(error),
+            }
+        } else {
             bounded(collection.create_indexes(indexes)).await?;
         }
-        made.insert(collection.name().to_owned());
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(collection.name().to_owned());
         Ok(())
     }
 }
@@ -173,8 +172,4 @@ fn without_option<'u>(url: &'u str, name: &str) -> (String, Option<&'u str>) {
     let kept: Vec<_> = options.split('&').filter(|option| value_of(option).is_none()).collect();
     let question_mark = if kept.is_empty() { "" } else { "?" };
     (format!("{place}{question_mark}{}", kept.join("&")), value)
-}
-
-fn is(error: &mongodb::error::Error, code: i32) -> bool {
-    matches!(&*error.kind, mongodb::error::ErrorKind::Command(command) if command.code == code)
 }

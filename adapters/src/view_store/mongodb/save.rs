@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
-use mongodb::error::{
-    Error as MongoError, ErrorKind, Result as MongoResult, UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
-};
+use mongodb::error::{Result as MongoResult, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use mongodb::options::{DeleteOneModel, ReplaceOneModel, WriteModel};
 use mongodb::{ClientSession, Collection, Database, Namespace};
 use ports::{Error, Position, Result, Write};
 use tokio::time::{sleep, timeout};
 
 use super::{rows, sets};
-use crate::mongodb::{bounded, sentence};
+use crate::mongodb::{bounded, is_duplicate_key, sentence};
 use crate::view_store::{check_table, table_of};
 
 /// How long a save may take: servers end a transaction after 60 seconds.
@@ -23,7 +21,6 @@ const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(2);
 /// How often a commit is asked for whose answer was lost.
 const COMMITS: u32 = 3;
-const DUPLICATE_KEY: i32 = 11_000;
 
 /// A save, ready to be tried.
 pub(super) struct Save<'s> {
@@ -102,7 +99,7 @@ impl<'s> Save<'s> {
             return Ok(write.matched_count == 1);
         }
         match self.views.insert_one(self.document()).session(&mut *session).await {
-            Err(error) if is_duplicate(&error) => return Ok(false),
+            Err(error) if is_duplicate_key(&error) => return Ok(false),
             answer => answer?,
         };
         // A generation that was swapped away must not begin anew. Its other positions are gone; a first one takes this look, and
@@ -150,7 +147,13 @@ async fn commit(session: &mut ClientSession) -> MongoResult<()> {
             answer => return answer,
         }
     }
-    session.commit_transaction().await
+    let answer = session.commit_transaction().await;
+    if answer.as_ref().is_err_and(|error| error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)) {
+        // If it is open still, it would keep everybody from its documents until the server ends it, a minute later.
+        let kill = doc! { "killSessions": [session.id().clone()] };
+        drop(session.client().database("admin").run_command(kill).await);
+    }
+    answer
 }
 
 fn model(database: &str, generation: i64, write: &Write) -> Result<WriteModel> {
@@ -166,8 +169,4 @@ fn model(database: &str, generation: i64, write: &Write) -> Result<WriteModel> {
             DeleteOneModel::builder().namespace(collection).filter(doc! { "_id": key }).build().into()
         }
     })
-}
-
-fn is_duplicate(error: &MongoError) -> bool {
-    matches!(&*error.kind, ErrorKind::Write(WriteFailure::WriteError(write)) if write.code == DUPLICATE_KEY)
 }

@@ -119,6 +119,13 @@ impl Server {
         *process = Some(child);
     }
 
+    /// Kills it and starts it again with further arguments.
+    pub fn restart_with(&mut self, further: &[&str]) {
+        self.kill();
+        self.arguments.extend(further.iter().map(|argument| (*argument).to_owned()));
+        self.go_on();
+    }
+
     /// Stops it where it is, with its connections open, until [`Server::resume`].
     pub fn pause(&self) {
         self.signal(Signal::STOP);
