@@ -4,6 +4,7 @@
 mod access;
 mod bad_input;
 mod lag;
+mod migrate;
 mod monday;
 mod observation;
 mod operations;
