@@ -1,4 +1,4 @@
-//! The command line: `serve`, `demo`, `replay`, `verify-report`, `check-config`, `health`.
+//! The command line: `serve`, `demo`, `replay`, `verify-report`, `migrate`, `check-config`, `health`.
 //!
 //! It is part of the library, so that the program itself is one call and nothing is compiled twice.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use ports::{Clock, Ports};
 use processors::analysis::isolated::VERB;
 use tokio::net::TcpListener;
@@ -20,7 +21,7 @@ use tracing_subscriber::{Layer, Registry};
 use crate::app::{self, AppSettings};
 use crate::config::{self, LogFormat, Settings, SignInKind, Sources};
 use crate::wire::{self, Urls};
-use crate::{demo, probe, replay, verify_report};
+use crate::{demo, migrate, probe, replay, verify_report};
 
 /// Documents of clinical trials, and a weekly report about them.
 #[derive(Parser)]
@@ -62,6 +63,8 @@ enum Verb {
         #[command(flatten)]
         configured: Configured,
     },
+    /// Copy everything to other engines, resumably, and compare both sides. Neither program may be running.
+    Migrate(Move),
     /// Check the configuration and print what is in force, secrets masked.
     CheckConfig(Configured),
     /// Ask a running program how it is; exit code 0 if it answers 200. For containers, which hold no other client.
@@ -70,6 +73,19 @@ enum Verb {
         #[arg(long, default_value = "http://127.0.0.1:8080/healthz")]
         url: String,
     },
+}
+
+#[derive(Args)]
+struct Move {
+    /// The configuration of the source. The environment does not count for it: it would name both sides.
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// The folder of a demo as source, in place of the configured one.
+    #[arg(long, value_name = "FOLDER", required_unless_present = "from")]
+    from_data: Option<PathBuf>,
+    /// The configuration of the target, read as `serve --config` reads it.
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
 }
 
 #[derive(Args)]
@@ -167,6 +183,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             let settings = configured.in_folder(data).load()?.settings;
             verify_reports(&what_was_kept(&settings).await?, &AppSettings::of(&settings)?).await
         }
+        Verb::Migrate(wanted) => move_to_other_engines(&wanted).await,
         Verb::CheckConfig(configured) => {
             say(configured.load()?.effective().trim());
             Ok(ExitCode::SUCCESS)
@@ -185,6 +202,40 @@ async fn what_was_kept(settings: &Settings) -> anyhow::Result<Ports> {
         anyhow::bail!("there is no event log at {log}: name the folder with --data, or the setting `events`");
     }
     Ok(wire::connect(&urls, Clock::system()).await?)
+}
+
+/// Moves what one configuration names to where another one does.
+async fn move_to_other_engines(wanted: &Move) -> anyhow::Result<ExitCode> {
+    let flags = wanted.from_data.iter().map(|data| ("data".to_owned(), data.display().to_string())).collect();
+    let from =
+        config::load(&Sources { file: wanted.from.clone(), environment: Vec::new(), flags }).context("--from")?;
+    let to = Sources { file: Some(wanted.to.clone()), environment: std::env::vars_os().collect(), flags: Vec::new() };
+    let (from, to) = (from.settings, config::load(&to).context("--to")?.settings);
+    anyhow::ensure!(
+        from.bucket == to.bucket,
+        "bucket: the source has {:?} and the target {:?}: records name it, so write the source's name into both",
+        from.bucket,
+        to.bucket
+    );
+    let (source_urls, target_urls) = (Urls::of(&from), Urls::of(&to));
+    migrate::refuse_missing(&source_urls)?;
+    migrate::refuse_shared(&source_urls, &target_urls)?;
+    let clock = Clock::system();
+    let source = migrate::Source::open(&source_urls, &clock).await.context("--from")?;
+    let target = wire::connect(&target_urls, clock).await.context("--to")?;
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar.set_style(ProgressStyle::with_template("{spinner} {msg}: {human_pos}, {elapsed}")?);
+    let compared = migrate::migrate(&source, &target, &bar).await?;
+    say(&format!("{:10} {:>16} {:>16}", "", "source", "target"));
+    compared.iter().for_each(|compared| say(&compared.to_string()));
+    let is_equal = compared.iter().all(migrate::Compared::is_equal);
+    say(if is_equal {
+        "equal: start the program with the new configuration, and never again with the old one, or both send reports"
+    } else {
+        "not equal: the source went on, or somebody else wrote the target; give an empty target and begin anew"
+    });
+    Ok(if is_equal { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The sample trial.

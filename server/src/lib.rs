@@ -7,6 +7,7 @@ pub mod config;
 pub mod demo;
 mod health;
 mod listen;
+pub mod migrate;
 mod openapi;
 mod outbox;
 mod probe;

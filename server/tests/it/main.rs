@@ -6,6 +6,7 @@ mod access;
 mod bad_input;
 mod deploy;
 mod lag;
+mod migrate;
 mod monday;
 mod observation;
 mod operations;
