@@ -1,12 +1,15 @@
 //! The event log and its feed: setting `events`.
 
+#[cfg(feature = "distributed")]
+mod kurrentdb;
 mod sqlite;
 
 use std::sync::Arc;
 
 use ports::{Clock, Error, EventFeed, EventLog, MAX_APPEND_BYTES, NewEvent, Result};
 
-/// Opens the log that a URL names: `sqlite:<file>`.
+/// Opens the log that a URL names: `sqlite:<file>`, or
+/// `kurrentdb://[user:password@]host:port[,host:port]?prefix=<name>[&tls=false]`, also `kurrentdb+discover://`.
 ///
 /// # Errors
 /// `Rejected` for another URL or a file of another kind, `Unavailable` where it is in use or cannot be reached.
@@ -16,8 +19,16 @@ pub async fn open(url: &str, _clock: &Clock) -> Result<(Arc<dyn EventLog>, Arc<d
             let log = Arc::new(sqlite::SqliteEventLog::open(path)?);
             Ok((Arc::clone(&log) as Arc<dyn EventLog>, log))
         }
-        Some((scheme @ "kurrentdb", _)) => Err(crate::missing_feature("events", scheme, "distributed")),
-        _ => Err(crate::unknown_scheme("events", url, &["sqlite:<file>", "kurrentdb://<host>"])),
+        #[cfg(feature = "distributed")]
+        Some(("kurrentdb" | "kurrentdb+discover", _)) => {
+            let log = Arc::new(kurrentdb::KurrentDbEventLog::open(url).await?);
+            Ok((Arc::clone(&log) as Arc<dyn EventLog>, log))
+        }
+        #[cfg(not(feature = "distributed"))]
+        Some((scheme @ ("kurrentdb" | "kurrentdb+discover"), _)) => {
+            Err(crate::missing_feature("events", scheme, "distributed"))
+        }
+        _ => Err(crate::unknown_scheme("events", url, &["sqlite:<file>", "kurrentdb://<host>?prefix=<name>"])),
     }
 }
 
