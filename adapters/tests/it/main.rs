@@ -3,4 +3,6 @@
 
 mod contracts;
 mod local;
+#[cfg(feature = "distributed")]
+mod nats;
 mod sqlite;
