@@ -13,6 +13,8 @@ pub mod leases;
 pub mod mailer;
 #[cfg(feature = "distributed")]
 mod mongodb;
+#[cfg(feature = "distributed")]
+mod nats;
 mod sqlite;
 pub mod view_store;
 pub mod work_queue;

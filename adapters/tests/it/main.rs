@@ -5,6 +5,7 @@ mod contracts;
 mod local;
 #[cfg(feature = "distributed")]
 mod mongodb;
+mod nats;
 mod s3;
 mod sqlite;
 #[cfg(feature = "distributed")]
