@@ -42,13 +42,13 @@ impl Setup {
         let _made = test_servers::s3::client(s3).create_bucket().bucket(&name).send().await;
         let mongodb = test_servers::mongodb::url(test_servers::mongodb::shared(), &name);
         Urls {
-            events: embedded.events, //x test_servers::kurrentdb::shared_url(&name),
+            events: test_servers::kurrentdb::shared_url(&name),
             documents: mongodb.clone(),
             views: mongodb.clone(),
             directory: mongodb.clone(),
             keys: mongodb,
             files: test_servers::s3::url(s3, &name),
-            queue: embedded.queue, //x test_servers::nats::url(test_servers::nats::shared(), &name),
+            queue: test_servers::nats::url(test_servers::nats::shared(), &name),
             mail: embedded.mail,
         }
     }
