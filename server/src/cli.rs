@@ -33,7 +33,13 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     /// Serve the API and the browser client, and do all work.
-    Serve(Configured),
+    Serve {
+        /// What this process does, such as `api,relay`; all where it is not given.
+        #[arg(long)]
+        roles: Option<String>,
+        #[command(flatten)]
+        configured: Configured,
+    },
     /// Live through twelve weeks of a sample trial in seconds, then serve it.
     Demo {
         /// Where everything is kept, the outbox among it.
@@ -129,7 +135,8 @@ pub fn main() -> ExitCode {
 
 async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
-        Verb::Serve(configured) => {
+        Verb::Serve { roles, mut configured } => {
+            configured.settings.extend(roles.map(|roles| ("roles".to_owned(), roles)));
             let mut settings = configured.load()?.settings;
             log_to(settings.log.filter.clone(), settings.log.format);
             let ports = wire::connect(&Urls::of(&settings), Clock::system()).await?;

@@ -5,11 +5,13 @@ pub mod cli;
 mod client;
 pub mod config;
 pub mod demo;
+mod drive;
 mod health;
 mod listen;
 mod openapi;
 mod outbox;
 pub mod replay;
+pub mod roles;
 pub mod verify_report;
 pub mod wire;
 

@@ -16,6 +16,8 @@ use url::{Host, Url};
 use super::layers::{Layers, Source};
 use super::problem::Problem;
 use super::store_url::{StoreUrl, masked};
+use crate::roles::Roles;
+
 use super::{AnalysisConfig, Config, LogConfig, MailConfig, StoresConfig};
 
 const MIB: u64 = 1 << 20;
@@ -30,6 +32,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where people reach it, without a slash at the end.
     pub base_url: String,
+    /// What this process does.
+    pub roles: Roles,
     /// Logical name of the bucket in `FileLocation`.
     pub bucket: String,
     /// Where things are kept.
@@ -148,6 +152,7 @@ impl Settings {
             base_url: check.base_url(&config.base_url, listen.is_some()),
             // What stands in for a wrong value never leaves this function.
             listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
+            roles: check.roles(&config.roles, &config.stores.queue),
             bucket: check.bucket(config.bucket),
             stores: check.stores(config.stores),
             mail: check.mail(config.mail),
@@ -236,6 +241,19 @@ impl Check<'_> {
                 String::new()
             }
         }
+    }
+
+    fn roles(&mut self, written: &str, queue: &str) -> Roles {
+        let roles = written.parse().unwrap_or_else(|remedy: String| {
+            self.wrong("roles", written, remedy);
+            Roles::all()
+        });
+        if !roles.is_all() && queue.starts_with("memory:") {
+            let remedy = "work in the queue \"memory:\" would never reach the other processes: set stores.queue to a shared \
+                          one, such as \"nats://<host>:4222\", or let this process have all roles";
+            self.wrong("roles", written, remedy);
+        }
+        roles
     }
 
     fn bucket(&mut self, bucket: String) -> String {
