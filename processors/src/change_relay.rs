@@ -345,6 +345,6 @@ impl Worker for ChangeRelay {
     }
 
     fn forget(&mut self) {
-        self.last = None;
+        (self.last, self.awaited) = (None, None);
     }
 }

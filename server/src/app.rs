@@ -27,6 +27,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::config::Settings;
 use crate::drive::Driver;
 use crate::health::Health;
+use crate::reach::Reach;
 use crate::roles::{Role, Roles};
 
 /// How often the sweeper looks for what an interrupted upload or deletion left.
@@ -217,13 +218,15 @@ fn routes(commands: Commands, queries: Queries, sign_in: &Development) -> (Route
 
 fn router(ports: &Ports, settings: &AppSettings, commands: Commands, queries: Queries, health: &Health) -> Router {
     if !settings.roles.has(Role::Api) {
-        let operations = crate::health::routes(health.clone());
+        let operations = crate::health::routes(health.clone(), Reach::new(ports.clone()));
         return operations.layer(axum::middleware::map_response(guarded));
     }
     let development = Development::new(Arc::clone(&ports.directory), settings.outbox.is_some());
     let (router, api) = routes(commands, queries, &development);
     let sign_in: Arc<dyn SignIn> = Arc::new(development);
-    let mut router = router.merge(crate::health::routes(health.clone())).merge(crate::openapi::routes(api));
+    let mut router = router
+        .merge(crate::health::routes(health.clone(), Reach::new(ports.clone())))
+        .merge(crate::openapi::routes(api));
     if let Some(outbox) = &settings.outbox {
         router = router.merge(crate::outbox::routes(outbox.clone()));
     }

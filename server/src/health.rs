@@ -10,11 +10,13 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use jiff::Timestamp;
 use ports::Clock;
 use serde::Serialize;
 use serde_json::json;
+
+use crate::reach::Reach;
 
 /// What one worker does.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -106,26 +108,21 @@ impl Health {
 }
 
 /// The routes of operations.
-pub fn routes(health: Health) -> Router {
+pub fn routes(health: Health, reach: Reach) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
-        .route("/readyz", get(readyz))
+        .route("/readyz", get(readyz).layer(Extension(reach)))
         .route("/metrics", get(metrics))
         .route("/version", get(|| async { Json(json!({"name": "trialbrief", "version": env!("CARGO_PKG_VERSION")})) }))
         .with_state(health)
 }
 
-/// 200 while every worker runs, else 503 and which does not, and why.
-async fn readyz(State(health): State<Health>) -> Response {
-    let failing: BTreeMap<_, _> = health
-        .counts()
-        .workers
-        .iter()
-        .filter_map(|(name, worker)| worker.failing.clone().map(|why| (*name, why)))
-        .collect();
-    let roles: BTreeMap<_, _> = health
-        .counts()
-        .workers
+/// 200 while every worker runs and every store answers, else 503 and which does not, and why.
+async fn readyz(State(health): State<Health>, Extension(reach): Extension<Reach>) -> Response {
+    let mut failing = reach.silent().await;
+    let workers = health.counts().workers.clone();
+    failing.extend(workers.iter().filter_map(|(name, worker)| worker.failing.clone().map(|why| (*name, why))));
+    let roles: BTreeMap<_, _> = workers
         .iter()
         .map(|(name, worker)| (*name, if worker.held == Some(false) { "waiting" } else { "held" }))
         .collect();

@@ -12,6 +12,7 @@ pub mod migrate;
 mod openapi;
 mod outbox;
 mod probe;
+mod reach;
 pub mod replay;
 pub mod roles;
 #[cfg(feature = "distributed")]

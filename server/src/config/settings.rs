@@ -17,7 +17,7 @@ use super::layers::{Layers, Source};
 use super::problem::Problem;
 use super::store_url::{StoreUrl, masked};
 use super::{AnalysisConfig, Config, LogConfig, MailConfig, StoresConfig, TelemetryConfig};
-use crate::roles::Roles;
+use crate::roles::{Role, Roles};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -156,7 +156,7 @@ impl Settings {
         if config.data.is_empty() {
             check.wrong("data", &config.data, "name a directory, such as \"data\"");
         }
-        let (listen, sign_in) = check.listen_and_sign_in(&config.listen, &config.sign_in.kind);
+        let (listen, sign_in) = check.listen_and_sign_in(&config.listen, &config.sign_in.kind, &config.roles);
         let settings = Self {
             data: PathBuf::from(&config.data),
             base_url: check.base_url(&config.base_url, listen.is_some()),
@@ -221,7 +221,7 @@ impl Check<'_> {
         }))
     }
 
-    fn listen_and_sign_in(&mut self, listen: &str, kind: &str) -> (Option<SocketAddr>, SignInKind) {
+    fn listen_and_sign_in(&mut self, listen: &str, kind: &str, roles: &str) -> (Option<SocketAddr>, SignInKind) {
         let address: Option<SocketAddr> = listen.parse().ok();
         if address.is_none() {
             self.wrong(
@@ -232,7 +232,7 @@ impl Check<'_> {
         }
         if kind != "development" {
             self.wrong("sign_in.kind", kind, "it may be \"development\"");
-        } else if address.is_some_and(|address| !address.ip().is_loopback()) {
+        } else if address.is_some_and(|address| !address.ip().is_loopback()) && serves_people(roles) {
             let remedy = "the sign-in \"development\" asks for no password and therefore serves this machine only: \
                           listen on 127.0.0.1 or [::1]";
             self.wrong("listen", listen, remedy);
@@ -398,6 +398,11 @@ impl Check<'_> {
         });
         Log { format, filter }
     }
+}
+
+/// Without the API nobody signs in: what is served says how the process is.
+fn serves_people(roles: &str) -> bool {
+    roles.parse::<Roles>().map_or(true, |roles| roles.has(Role::Api))
 }
 
 /// Scheme, host and port of a base URL, or what is wrong with it. The client asks for absolute paths, so there is none.

@@ -156,6 +156,9 @@ fn part_of_the_work_needs_a_queue_that_others_share() {
     let found = problems(&flags(&[("roles", "api")]));
     assert!(found.len() == 1 && found[0].starts_with("roles: ") && found[0].contains("stores.queue"), "{found:?}");
     let shared = load(&flags(&[("roles", "api, relay"), ("stores.queue", "nats://queue:4222")])).unwrap();
+    let mut workers = vec![("roles", "mailer"), ("stores.queue", "nats://queue:4222"), ("listen", "0.0.0.0:8080")];
+    workers.push(("base_url", "https://trials.example.org"));
+    assert!(load(&flags(&workers)).is_ok(), "who serves nobody may be asked from other machines how it is");
     let roles = shared.settings.roles;
     assert!(roles.has(Role::Api) && roles.has(Role::Relay) && !roles.has(Role::Mailer));
 }
