@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "allowed in tests by clippy.toml; their helpers need it too")]
 
 mod contracts;
+#[cfg(feature = "distributed")]
+mod kurrentdb;
 mod local;
 mod sqlite;

@@ -94,10 +94,11 @@ impl Feed {
         *appended = (*appended).max(Some(position));
     }
 
-    /// Resolves when there may be events of ours behind a position.
+    /// Resolves when there may be events of ours behind a position: also while the subscription is broken, so that who waits asks
+    /// and learns it.
     pub(super) async fn grown(&self, after: Option<Position>) {
         // The sender lives in `self`, so that the bell cannot be gone.
-        drop(self.tail.subscribe().wait_for(|tail| tail.newest > after).await);
+        drop(self.tail.subscribe().wait_for(|tail| tail.broken.is_some() || tail.newest > after).await);
     }
 
     /// Keeps the tail: subscribes from where it ends, again and again.
