@@ -1,18 +1,23 @@
 //! Names and addresses of people: setting `directory`.
 
+#[cfg(feature = "distributed")]
+mod mongodb;
 mod sqlite;
 
 use std::sync::Arc;
 
 use ports::{Clock, Directory, Error, Person, Result};
 
-/// Opens the directory that a URL names: `sqlite:<file>`.
+/// Opens the directory that a URL names: `sqlite:<file>`, or `mongodb://<host>/<database>`, where it is the collection `people`.
 ///
 /// # Errors
 /// `Rejected` for another URL or a file of another kind, `Unavailable` where it is in use or cannot be reached.
 pub async fn open(url: &str, _clock: &Clock) -> Result<Arc<dyn Directory>> {
     match url.split_once(':') {
         Some(("sqlite", path)) => Ok(Arc::new(sqlite::SqliteDirectory::open(path)?)),
+        #[cfg(feature = "distributed")]
+        Some(("mongodb" | "mongodb+srv", _)) => Ok(Arc::new(mongodb::MongoDirectory::open(url).await?)),
+        #[cfg(not(feature = "distributed"))]
         Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => {
             Err(crate::missing_feature("directory", scheme, "distributed"))
         }

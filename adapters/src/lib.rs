@@ -13,6 +13,8 @@ pub mod leases;
 pub mod mailer;
 #[cfg(feature = "distributed")]
 mod mongodb;
+#[cfg(feature = "distributed")]
+mod nats;
 mod sqlite;
 pub mod view_store;
 pub mod work_queue;
@@ -29,6 +31,7 @@ pub(crate) fn unknown_scheme(setting: &str, url: &str, choices: &[&str]) -> Erro
 }
 
 /// Refuses a URL whose technology was left out of this build.
+#[cfg(not(feature = "distributed"))]
 pub(crate) fn missing_feature(setting: &str, scheme: &str, feature: &str) -> Error {
     Error::Rejected(format!(
         "setting {setting:?} names {scheme:?}, but this program was built without the cargo feature {feature:?}"

@@ -22,8 +22,13 @@ use ports::{Clock, Mail, Mailer, NotSent, Result};
 /// | `ca` | PEM file of further certificate authorities to trust | those of the machine |
 /// | `helo` | how we call ourselves | address literal of our end |
 /// | `connections` | the most that are open at once | 8 |
+/// | `per_connection` | mails after which a connection is closed with QUIT, and another opened | 100 |
+/// | `per_domain` | the most mails that are under way at once to one recipient domain | `connections` |
 /// | `timeout` | seconds to connect, and for each answer before the message | 60 |
-/// | `answer_timeout` | seconds for the message and the answer to it | 300 |
+/// | `answer_timeout` | seconds for the message and the answer to it, and to wait for other mails before it | 300 |
+///
+/// `connections` and `per_domain` hold for all mailer workers of a process. Processes do not know of each other: the server sees at
+/// most the product of a limit and the number of processes with the role `mailer`.
 ///
 /// An outbox file `<id>.eml` is the message behind two lines that tell the envelope, as a final delivery adds them:
 /// `Return-Path: <sender>` (RFC 5321, section 4.4) and `Delivered-To: recipient` (RFC 9228). Mail programs open it as it

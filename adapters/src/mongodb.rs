@@ -1,15 +1,24 @@
-//! What the adapters of MongoDB share: a client by URL, checked when it is opened, and its errors in words of the ports.
+//! What the adapters of MongoDB share: a client by URL, checked when it is opened, calls that end, and errors in words of the
+//! ports.
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
-use mongodb::options::{ClientOptions, ReadConcern, WriteConcern};
-use mongodb::{Client, Database};
+use mongodb::options::{
+    ClientOptions, CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+};
+use mongodb::{Client, Collection, Database};
 use ports::{Error, Result};
+use tokio::time::timeout;
 
 /// How long a call looks for a server that can take it.
 const LOOKS_FOR: Duration = Duration::from_secs(5);
+/// How long a call waits for its answer: the driver itself would wait for ever for a server that hangs.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
+/// How often a write that met another is done.
+const TRIES: u32 = 5;
 
 /// Connects to the database that a URL names, `mongodb://[user:password@]host[,host]/<database>[?options]`, and asks it
 /// something, so that what is wrong shows when the program starts. Writes are acknowledged by a majority, and reads see what a
@@ -31,33 +40,93 @@ pub(crate) async fn connect(setting: &str, url: &str) -> Result<Database> {
     options.read_concern.get_or_insert_with(ReadConcern::majority);
     let client = Client::with_options(options).map_err(|error| rejected(&error.kind.to_string()))?;
     let database = client.database(&name);
-    database.run_command(doc! { "ping": 1 }).await.map_err(|error| match sentence(&error) {
-        Error::Unavailable(why) => Error::Unavailable(format!("setting {setting:?}: {why}")),
-        Error::Conflict(why) | Error::Rejected(why) | Error::Corrupt(why) => rejected(&why),
-    })?;
+    bounded(database.run_command(doc! { "ping": 1 })).await.map_err(|error| of_setting(setting, error))?;
     Ok(database)
 }
 
-/// An error of the driver in words of the ports. A duplicate key and a conflict of transactions are `Conflict`.
+/// What goes wrong while a setting's place is opened names the setting.
+pub(crate) fn of_setting(setting: &str, error: Error) -> Error {
+    match error {
+        Error::Unavailable(why) => Error::Unavailable(format!("setting {setting:?}: {why}")),
+        Error::Conflict(why) | Error::Rejected(why) | Error::Corrupt(why) => {
+            Error::Rejected(format!("setting {setting:?}: {why}"))
+        }
+    }
+}
+
+/// A collection whose writes are in the journal of a majority before they are acknowledged, and whose reads see all of them:
+/// whatever the URL says.
+pub(crate) fn durable_collection(database: &Database, name: &str) -> Collection<Document> {
+    let options = CollectionOptions::builder()
+        .write_concern(durably())
+        .read_concern(ReadConcern::majority())
+        .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+        .build();
+    database.collection_with_options(name, options)
+}
+
+/// Acknowledged when it is in the journal of a majority.
+pub(crate) fn durably() -> WriteConcern {
+    let mut concern = WriteConcern::majority();
+    concern.journal = Some(true);
+    concern
+}
+
+/// Awaits one call of the driver, but not for ever.
+///
+/// # Errors
+/// In words of the ports; `Unavailable` where no answer came: whether a write was done is unknown then.
+pub(crate) async fn bounded<T>(call: impl IntoFuture<Output = mongodb::error::Result<T>>) -> Result<T> {
+    match timeout(ANSWERS_WITHIN, call.into_future()).await {
+        Ok(answer) => answer.map_err(|error| sentence(&error)),
+        Err(_) => Err(Error::Unavailable(format!("no answer within {} seconds", ANSWERS_WITHIN.as_secs()))),
+    }
+}
+
+/// A write on one document, done again where it met another: two upserts of the same id may, and then one finds it there.
+pub(crate) async fn retried<T, W>(write: impl Fn() -> W) -> Result<T>
+where
+    W: IntoFuture<Output = mongodb::error::Result<T>>,
+{
+    for _ in 1..TRIES {
+        match bounded(write()).await {
+            Err(Error::Conflict(_)) => tokio::task::yield_now().await,
+            answer => return answer,
+        }
+    }
+    bounded(write()).await
+}
+
+/// An error of the driver in words of the ports. A duplicate key, a collection that is there and a conflict of
+/// transactions are `Conflict`.
 pub(crate) fn sentence(error: &MongoError) -> Error {
     let text = error.kind.to_string();
     match &*error.kind {
-        ErrorKind::Write(WriteFailure::WriteError(write)) if write.code == DUPLICATE_KEY => Error::Conflict(text),
-        ErrorKind::Command(command) if [DUPLICATE_KEY, WRITE_CONFLICT].contains(&command.code) => Error::Conflict(text),
-        _ if error.contains_label(mongodb::error::TRANSIENT_TRANSACTION_ERROR) => Error::Conflict(text),
+        _ if is_duplicate_key(error) => Error::Conflict(text),
+        ErrorKind::Command(command) if CONFLICT.contains(&command.code) => Error::Conflict(text),
         ErrorKind::Command(command) if UNAVAILABLE.contains(&command.code) => Error::Unavailable(text),
+        // Done here, but whether a majority will have it is unknown.
+        ErrorKind::Write(WriteFailure::WriteConcernError(_)) => Error::Unavailable(text),
+        _ if error.contains_label(mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT) => Error::Unavailable(text),
         ErrorKind::Io(_)
         | ErrorKind::ServerSelection { .. }
         | ErrorKind::ConnectionPoolCleared { .. }
         | ErrorKind::DnsResolve { .. }
         | ErrorKind::Shutdown => Error::Unavailable(text),
+        _ if error.contains_label(mongodb::error::TRANSIENT_TRANSACTION_ERROR) => Error::Conflict(text),
         _ if error.contains_label(mongodb::error::RETRYABLE_WRITE_ERROR) => Error::Unavailable(text),
         ErrorKind::BsonDeserialization(_) | ErrorKind::InvalidResponse { .. } => Error::Corrupt(text),
         _ => Error::Rejected(text),
     }
 }
 
+/// Whether something with the same key was there.
+pub(crate) fn is_duplicate_key(error: &MongoError) -> bool {
+    matches!(&*error.kind, ErrorKind::Write(WriteFailure::WriteError(write)) if write.code == DUPLICATE_KEY)
+}
+
 const DUPLICATE_KEY: i32 = 11_000;
-const WRITE_CONFLICT: i32 = 112;
+/// A duplicate key, a collection that exists, a write conflict.
+const CONFLICT: [i32; 3] = [DUPLICATE_KEY, 48, 112];
 /// Not the primary, shutting down, stepping down, timed out, not enough room: codes of the server that pass.
 const UNAVAILABLE: [i32; 14] = [6, 7, 50, 89, 91, 189, 262, 9001, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436];

@@ -48,6 +48,8 @@ pub struct LastChange {
     pub actor: String,
     /// The command.
     pub command: Uuid,
+    /// Shared by all that follows from the same request.
+    pub correlation: Uuid,
     /// Hash of the request, where it came with an `Idempotency-Key`.
     pub request: Option<String>,
     /// Why.
@@ -65,9 +67,11 @@ impl LastChange {
     pub fn of(record: &Record) -> Option<Self> {
         let change = record.0.get(LAST_CHANGE)?.as_object()?;
         let text = |property: &str| change.get(property).and_then(Value::as_str);
+        let command = text("CommandId")?.parse().ok()?;
         Some(Self {
             actor: UserId::parse("Actor", text("Actor")?).ok()?.to_string(),
-            command: text("CommandId")?.parse().ok()?,
+            command,
+            correlation: text("CorrelationId").and_then(|id| id.parse().ok()).unwrap_or(command),
             request: text("Request").map(ToOwned::to_owned),
             reason: text("Reason").map(|reason| reason.chars().take(LONGEST_REASON).collect()),
             at: text("At")?.parse().ok()?,
@@ -82,6 +86,9 @@ impl LastChange {
             if let Some(value) = value {
                 change[property] = json!(value);
             }
+        }
+        if self.correlation != self.command {
+            change["CorrelationId"] = json!(self.correlation);
         }
         if self.deleting {
             change["Deleting"] = json!(true);
@@ -223,7 +230,7 @@ impl Commands {
         let cause = Cause {
             actor: ours.as_ref().map_or_else(|| EXTERNAL.to_owned(), |ours| ours.actor.clone()),
             command,
-            correlation: ours.as_ref().map_or(command, |ours| ours.command),
+            correlation: ours.as_ref().map_or(command, |ours| ours.correlation),
             causation: None,
             request: None,
         };

@@ -6,6 +6,7 @@ use cqrs_es::{AggregateError, CqrsFramework};
 use domain::aggregate::Aggregate;
 use domain::id::Id;
 use ports::{Cause, Clock, EventLog, Position};
+use tracing::Instrument;
 
 use crate::cqrs::{CommandLog, Failure, Receipt, Root, event_of, load};
 use crate::error::Error;
@@ -60,8 +61,9 @@ impl Sender {
         let receipt = Arc::new(Mutex::new(Receipt::default()));
         let store = CommandLog { log: &self.log, clock: &self.clock, cause, receipt: Arc::clone(&receipt) };
         let stream = id.stream();
+        let span = tracing::info_span!("command", trace = %cause.correlation, stream);
         let framework: CqrsFramework<Root<A>, _> = CqrsFramework::new(store, vec![], ());
-        match framework.execute(&stream, command).await {
+        match framework.execute(&stream, command).instrument(span).await {
             Ok(()) => Ok(*receipt.lock().unwrap_or_else(PoisonError::into_inner)),
             Err(AggregateError::UserError(refusal)) => Err(Error::Refused(refusal)),
             Err(AggregateError::AggregateConflict) => Err(ports::Error::Conflict(format!("{stream} moved")).into()),

@@ -197,6 +197,7 @@ pub(crate) fn mark(record: &mut Record, cause: &Cause, reason: Option<String>, n
     LastChange {
         actor: cause.actor.clone(),
         command: cause.command,
+        correlation: cause.correlation,
         request: cause.request.clone(),
         reason,
         at: now,

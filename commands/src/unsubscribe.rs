@@ -63,7 +63,7 @@ pub(crate) async fn show(State(commands): State<Commands>, Path(token): Path<Str
 pub(crate) async fn end(State(commands): State<Commands>, Path(token): Path<String>) -> Result<Response, Problem> {
     let (id, _) = commands.subscription_of_token(&token).await?;
     let command = Uuid::new_v4();
-    let cause = Cause { actor: LINK_HOLDER.to_owned(), command, correlation: command, causation: None, request: None };
+    let cause = Cause::by_itself(LINK_HOLDER, command);
     commands.sender.send(&id, &cause, Command::End { by: EndedBy::UnsubscribeLink }).await?;
     let (_, known) = commands.subscription_of_token(&token).await?;
     Ok(page(&known))

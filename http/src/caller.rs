@@ -34,6 +34,11 @@ pub trait SignIn: Send + Sync {
     async fn user(&self, parts: &Parts) -> Result<Option<UserId>, Problem>;
 }
 
+/// The id of the trace that a request belongs to: an extension of the request, put there when it arrives. It becomes the
+/// correlation of all that follows from the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace(pub Uuid);
+
 /// Who asks, and the command's id. Its extraction fails with 401 where nobody is signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -41,6 +46,8 @@ pub struct Caller {
     pub user: UserId,
     /// Derived from person and `Idempotency-Key` where there is one, else random.
     pub command: Uuid,
+    /// Shared by all that follows from this request.
+    pub correlation: Uuid,
     /// Whether the request came with an `Idempotency-Key`.
     pub keyed: bool,
     /// Method and path; the same key on another route is another request.
@@ -51,14 +58,15 @@ impl Caller {
     /// Somebody asking without a key.
     #[must_use]
     pub fn unkeyed(user: UserId) -> Self {
-        Self { user, command: Uuid::new_v4(), keyed: false, route: String::new() }
+        let command = Uuid::new_v4();
+        Self { user, command, correlation: command, keyed: false, route: String::new() }
     }
 
     /// Somebody asking under an `Idempotency-Key`.
     #[must_use]
     pub fn keyed(user: UserId, key: &str) -> Self {
         let command = derive("command", &[user.as_str(), key]);
-        Self { user, command, keyed: true, route: String::new() }
+        Self { user, command, correlation: command, keyed: true, route: String::new() }
     }
 
     /// The cause of what follows from this request. `request` is what was asked, without what differs from one
@@ -68,7 +76,7 @@ impl Caller {
         Cause {
             actor: self.user.as_str().to_owned(),
             command: self.command,
-            correlation: self.command,
+            correlation: self.correlation,
             causation: None,
             request: self.keyed.then(|| request_hash(&self.route, request)),
         }
@@ -128,7 +136,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             Some(key) => Self::keyed(user, key),
             None => Self::unkeyed(user),
         };
-        Ok(Self { route: format!("{} {}", parts.method, parts.uri.path()), ..caller })
+        let correlation = parts.extensions.get::<Trace>().map_or(caller.correlation, |trace| trace.0);
+        Ok(Self { route: format!("{} {}", parts.method, parts.uri.path()), correlation, ..caller })
     }
 }
 

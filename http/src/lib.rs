@@ -20,7 +20,7 @@ mod subscribed;
 
 pub use access::Access;
 pub use answer::{Answer, Created, Written, after_token, parse_after};
-pub use caller::{Caller, SignIn};
+pub use caller::{Caller, SignIn, Trace};
 pub use content_disposition::{attachment, inline};
 pub use json::{BODY_LIMIT_BYTES, Json};
 pub use keys::Keys;

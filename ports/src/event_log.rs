@@ -59,6 +59,29 @@ pub struct Cause {
     pub request: Option<String>,
 }
 
+/// What something follows from: an event, and the request that it goes back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The event's id.
+    pub event: Uuid,
+    /// Its correlation.
+    pub correlation: Uuid,
+}
+
+impl Cause {
+    /// The cause of what a worker does by itself, under a command of its own.
+    #[must_use]
+    pub fn by_itself(actor: &str, command: Uuid) -> Self {
+        Self { actor: actor.to_owned(), command, correlation: command, causation: None, request: None }
+    }
+
+    /// The cause of what a worker does because of an event.
+    #[must_use]
+    pub fn following(actor: &str, command: Uuid, origin: Origin) -> Self {
+        Self { correlation: origin.correlation, causation: Some(origin.event), ..Self::by_itself(actor, command) }
+    }
+}
+
 /// SHA-256 of one event; see [`StoredEvent::hash`]. Written as hex.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct EventHash(pub [u8; 32]);
@@ -120,6 +143,14 @@ pub struct Metadata {
     pub cause: Cause,
     /// Hash of the stream's event before; 32 zero bytes for the first.
     pub previous: EventHash,
+}
+
+impl Metadata {
+    /// What follows from this event follows from this.
+    #[must_use]
+    pub const fn origin(&self) -> Origin {
+        Origin { event: self.id, correlation: self.cause.correlation }
+    }
 }
 
 /// An event to be appended. `metadata` is the JSON of [`Metadata`], kept byte for byte.

@@ -38,6 +38,15 @@ impl FileKey {
         }
     }
 
+    /// Whether it ends with the SHA-256 of what it names, so that two files of this key are the same: `derived/<64 hex digits>`.
+    #[must_use]
+    pub fn names_its_content(&self) -> bool {
+        let hash = self.0.strip_prefix("derived/");
+        hash.is_some_and(|hash| {
+            hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        })
+    }
+
     /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -73,7 +82,8 @@ pub struct FileEntry {
 /// Files by key: whole or not at all.
 #[async_trait]
 pub trait FileStore: Send + Sync {
-    /// Stores a file, replacing one of the same key; visible only when whole and durable. Answers its size in bytes.
+    /// Stores a file, replacing one of the same key; visible only when whole and durable. Answers its size in bytes. Where the
+    /// key names its content, a file of the same size may be left as it is.
     async fn put(&self, key: &FileKey, body: ByteStream) -> Result<u64>;
     /// A file or a range of it (half-open, in bytes, cut to the size); `None` where there is none.
     async fn get(&self, key: &FileKey, range: Option<Range<u64>>) -> Result<Option<FileBody>>;
@@ -81,6 +91,12 @@ pub trait FileStore: Send + Sync {
     async fn size(&self, key: &FileKey) -> Result<Option<u64>>;
     /// Removes a file; no error if there is none.
     async fn delete(&self, key: &FileKey) -> Result<()>;
-    /// The files whose key begins with the prefix, in order of key.
+    /// The files whose key begins with the prefix, each once, and a key before the longer ones that begin with it. Further order
+    /// is the store's own: some S3 servers take `/` for less than `-`.
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<FileEntry>>;
+    /// A URL at which anybody may read a file for some minutes, without us, with the headers `Content-Disposition` and
+    /// `Content-Type` as given. `None` where the store gives none, as by default. Whether the file is there is not looked at.
+    async fn link(&self, _key: &FileKey, _disposition: &str, _media_type: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
 }

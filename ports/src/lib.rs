@@ -21,8 +21,8 @@ pub use clock::Clock;
 pub use directory::{Directory, Person};
 pub use document_store::{Change, ChangeToken, DocumentStore, Place, Record, RecordFilter};
 pub use event_log::{
-    Categories, Cause, EventFeed, EventHash, EventLog, Expected, Fed, MAX_APPEND_BYTES, Metadata, NewEvent, Position,
-    StoredEvent,
+    Categories, Cause, EventFeed, EventHash, EventLog, Expected, Fed, MAX_APPEND_BYTES, Metadata, NewEvent, Origin,
+    Position, StoredEvent,
 };
 pub use file_store::{ByteStream, FileBody, FileEntry, FileKey, FileStore};
 pub use key_ring::{Key, KeyRing};

@@ -110,7 +110,7 @@ pub enum Write {
 
 /// Version of the rows that projections write and of how they fold. A store with rows of another version is emptied when it is
 /// opened: the rows are folded from the log again.
-pub const ROWS_VERSION: u32 = 2;
+pub const ROWS_VERSION: u32 = 3;
 
 /// Rows by key or one declared index.
 #[async_trait]

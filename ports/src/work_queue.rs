@@ -1,5 +1,7 @@
 //! Spreads work over machines and forgets it freely: the view of open work knows better.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::Result;
@@ -60,6 +62,10 @@ pub trait WorkQueue: Send + Sync {
     /// Keeps taken work from others for as long again: whoever needs longer says so in time. Work that has come back meanwhile is
     /// not taken away from who has it now.
     async fn extend(&self, taken: &Taken) -> Result<()>;
+    /// How long taken work is kept from others.
+    fn kept_for(&self) -> Duration;
     /// Done, whatever came of it.
     async fn finish(&self, taken: Taken) -> Result<()>;
+    /// How much work of a kind waits or is taken.
+    async fn depth(&self, kind: WorkKind) -> Result<u64>;
 }

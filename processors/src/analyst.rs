@@ -13,14 +13,18 @@ use futures::{StreamExt, TryStreamExt};
 use http::document::object_key;
 use jiff::Timestamp;
 use md5::{Digest, Md5};
-use ports::{DocumentStore, Error, FileKey, FileStore, Find, Record, Result, Step, Taken, WorkKind, WorkQueue, Worker};
+use ports::{
+    Cause, DocumentStore, Error, FileKey, FileStore, Find, Origin, Record, Result, Step, Taken, WorkKind, WorkQueue,
+    Worker,
+};
 use projections::{Analysis, AnalysisOf, DocumentNow, Views};
 use sha2::Sha256;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::analysis::isolated::{Analyser, AnalyserError};
 use crate::analysis::{Limits, Outcome, Unreadable};
-use crate::{caused_by, into_port_error, outcome_of_all};
+use crate::{into_port_error, outcome_of_all};
 
 /// The analyst's name in events.
 const ACTOR: &str = "analyst";
@@ -70,17 +74,26 @@ impl Analyst {
     /// True where something was recorded.
     async fn work(&self, taken: Taken) -> Result<bool> {
         let analysis: Option<Analysis> = self.views.get(&taken.work.id).await?;
-        let appended = match analysis.filter(|analysis| analysis.open).map(|analysis| analysis.of) {
+        let appended = match analysis.filter(|analysis| analysis.open) {
             None => false,
-            Some(AnalysisOf::Content { content, document }) => self.analyse(&content, &document).await?,
-            Some(AnalysisOf::Record { document, file }) => self.identify(&document, file).await?,
+            Some(open) => {
+                let span = tracing::info_span!("analyse", trace = %open.origin.correlation, id = open.id);
+                self.look(open).instrument(span).await?
+            }
         };
         self.queue.finish(taken).await?;
         Ok(appended)
     }
 
+    async fn look(&self, open: Analysis) -> Result<bool> {
+        match open.of {
+            AnalysisOf::Content { content, document } => self.analyse(&content, &document, open.origin).await,
+            AnalysisOf::Record { document, file } => self.identify(&document, file, open.origin).await,
+        }
+    }
+
     /// Analyses a content out of the file of any document that stands for it.
-    async fn analyse(&self, content: &ContentHash, first: &DocumentId) -> Result<bool> {
+    async fn analyse(&self, content: &ContentHash, first: &DocumentId, origin: Origin) -> Result<bool> {
         let find = Find::all(CANDIDATES).equal("content", content.as_str()).range("document", None, None);
         let sharing: Vec<DocumentNow> = self.views.find(&find).await?;
         let others = sharing.into_iter().map(|DocumentNow(state)| state.document).filter(|id| id != first);
@@ -88,10 +101,10 @@ impl Analyst {
             let Some(record) = self.documents.get(document.as_str()).await? else { continue };
             let Some(key) = object_key(&record, &self.bucket) else { continue };
             if let Some(outcome) = self.analyse_file(&key, content).await? {
-                return self.record(content, outcome).await;
+                return self.record(content, outcome, origin).await;
             }
         }
-        self.record(content, Err(unreadable(FindingCode::FileMissing))).await
+        self.record(content, Err(unreadable(FindingCode::FileMissing)), origin).await
     }
 
     /// The outcome for a file; none where it is gone or holds other bytes.
@@ -117,7 +130,7 @@ impl Analyst {
         }
     }
 
-    async fn record(&self, content: &ContentHash, outcome: Outcome) -> Result<bool> {
+    async fn record(&self, content: &ContentHash, outcome: Outcome, origin: Origin) -> Result<bool> {
         let (content, algorithm) = (content.clone(), ANALYSIS_VERSION);
         let id = ContentState::id(&content);
         let command = match outcome {
@@ -142,12 +155,13 @@ impl Analyst {
             }
         };
         // Not derived: a file that was missing before may be missing again. What a repeat may add, the aggregate decides.
-        let receipt = self.commands.sender.send(&id, &caused_by(ACTOR, Uuid::new_v4()), command).await;
+        let cause = Cause::following(ACTOR, Uuid::new_v4(), origin);
+        let receipt = self.commands.sender.send(&id, &cause, command).await;
         Ok(receipt.map_err(into_port_error)?.appended > 0)
     }
 
     /// Hashes the file of a record that we did not write.
-    async fn identify(&self, document: &DocumentId, file: String) -> Result<bool> {
+    async fn identify(&self, document: &DocumentId, file: String, origin: Origin) -> Result<bool> {
         // Where the record is gone, or names another file by now, the change that says so is on its way.
         let Some(record) = self.documents.get(document.as_str()).await? else { return Ok(false) };
         if self.commands.file_fingerprint(document, &record).await? != file {
@@ -166,7 +180,8 @@ impl Analyst {
         let id = Document::id(document);
         let command = document::Command::IdentifyContent { content, file, findings };
         // Not derived: a record may come back to a state that was identified before.
-        let receipt = self.commands.sender.send(&id, &caused_by(ACTOR, Uuid::new_v4()), command).await;
+        let cause = Cause::following(ACTOR, Uuid::new_v4(), origin);
+        let receipt = self.commands.sender.send(&id, &cause, command).await;
         Ok(receipt.map_err(into_port_error)?.appended > 0)
     }
 

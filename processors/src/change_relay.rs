@@ -3,6 +3,7 @@
 //! Changes and closings are merged by the time of the change, also after downtime, so that a weekend's backlog does not land in
 //! Friday. Correctness rests on exact revisions and change tokens: a second relay, or a repeat after a crash, appends nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,17 +12,20 @@ use domain::clock::{ClockDay, Command, LogHash, QUARTER_SECONDS, quarter_hour_af
 use domain::document::Source;
 use domain::id::{DocumentId, derive};
 use futures::StreamExt;
+use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Categories, Change, ChangeToken, DocumentStore, EventFeed, Fed, Find, Place, Result, Step, Worker};
+use ports::{Categories, Cause, Change, ChangeToken, DocumentStore, EventFeed, Fed, Find, Place, Result, Step, Worker};
 use projections::{ReportNow, SlotNow, Views, stamp_of};
 
+use crate::into_port_error;
 use crate::scan::{Occasion, Scan};
-use crate::{caused_by, into_port_error};
 
 /// The relay's name in events.
 const ACTOR: &str = "change-relay";
 /// At most so many changes in one step.
 const BATCH: usize = 256;
+/// At most so many documents at once.
+const TOGETHER: usize = 32;
 /// At most so many slots whose due is closed are asked when they are due next.
 const SLOTS: usize = 5_000;
 
@@ -37,8 +41,19 @@ pub struct ChangeRelay {
     scan: Scan,
     /// The last closing; unknown before the first step and after somebody else closed.
     last: Option<Timestamp>,
-    /// Views as they were when the last step found nothing.
+    /// Where the views stood at the last step.
     seen: [Option<ports::Position>; 2],
+    /// What was waited for when they stood there, behind this closing.
+    awaited: Option<(Option<Timestamp>, Awaited)>,
+}
+
+/// What waits for closings.
+#[derive(Clone, Debug)]
+struct Awaited {
+    /// The instants that reports wait to be cut at, in order.
+    cuts: Vec<Timestamp>,
+    /// The next due behind the last closing.
+    due: Option<Timestamp>,
 }
 
 /// What was read of the feed of changes in one step.
@@ -54,7 +69,7 @@ impl ChangeRelay {
     #[must_use]
     pub fn new(documents: Arc<dyn DocumentStore>, feed: Arc<dyn EventFeed>, commands: Commands, views: Views) -> Self {
         let scan = Scan::new(Arc::clone(&documents), commands.clone(), views.clone());
-        Self { documents, feed, commands, views, scan, last: None, seen: [None; 2] }
+        Self { documents, feed, commands, views, scan, last: None, seen: [None; 2], awaited: None }
     }
 
     /// The last closing, once the view of closings has seen all of them; none while it is behind.
@@ -138,6 +153,37 @@ impl ChangeRelay {
         self.documents.acknowledge(&place).await
     }
 
+    /// Whether something is to be closed before a change at an instant.
+    fn closes_before(&self, cuts: &[Timestamp], at: Timestamp) -> bool {
+        self.last.is_some_and(|last| {
+            quarter_hour_after(last) <= at || cuts.iter().any(|cut| (last..=at).contains(cut) && *cut > last)
+        })
+    }
+
+    /// Takes in changes between two closings: those of one document in their order, several documents at once.
+    async fn observe(&self, changes: Vec<(&Observed, Timestamp)>) -> Result<()> {
+        let mut documents: Vec<Vec<(&Observed, Timestamp)>> = Vec::new();
+        let mut places: HashMap<&DocumentId, usize> = HashMap::new();
+        for (observed, at) in changes {
+            let place = *places.entry(&observed.document).or_insert(documents.len());
+            match documents.get_mut(place) {
+                Some(of_document) => of_document.push((observed, at)),
+                None => documents.push(vec![(observed, at)]),
+            }
+        }
+        for some in documents.chunks(TOGETHER) {
+            try_join_all(some.iter().map(|of_document| self.observe_in_order(of_document))).await?;
+        }
+        Ok(())
+    }
+
+    async fn observe_in_order(&self, changes: &[(&Observed, Timestamp)]) -> Result<()> {
+        for (observed, at) in changes {
+            self.commands.observe(observed, *at).await?;
+        }
+        Ok(())
+    }
+
     /// Closes quarter hours, in one append for each UTC date, and then a moment, if it is behind them.
     async fn close(&mut self, quarters: &[Timestamp], moment: Option<Timestamp>, complete: bool) -> Result<()> {
         let through = self.views.last_closing(None).await?;
@@ -152,7 +198,7 @@ impl ChangeRelay {
             let moment = moment.filter(|instant| ClockDay::date_of(*instant) == date);
             let Some(end) = moment.or_else(|| instants.last().copied()) else { continue };
             let start = instants.first().copied().unwrap_or(end);
-            let cause = caused_by(ACTOR, derive("close", &[&start.to_string(), &end.to_string()]));
+            let cause = Cause::by_itself(ACTOR, derive("close", &[&start.to_string(), &end.to_string()]));
             let close = Command::Close { instants, moment, complete, log: log.clone() };
             self.commands.sender.send(&ClockDay::id(date), &cause, close).await.map_err(into_port_error)?;
             self.last = Some(end);
@@ -197,6 +243,18 @@ impl ChangeRelay {
         Ok(cuts)
     }
 
+    /// What waits for closings; looked up where a view or the last closing has moved.
+    async fn awaited(&mut self) -> Result<Awaited> {
+        if let Some((last, awaited)) = &self.awaited
+            && *last == self.last
+        {
+            return Ok(awaited.clone());
+        }
+        let awaited = Awaited { cuts: self.awaited_cuts().await?, due: self.next_due().await? };
+        self.awaited = Some((self.last, awaited.clone()));
+        Ok(awaited)
+    }
+
     /// The next due behind the last closing.
     async fn next_due(&self) -> Result<Option<Timestamp>> {
         let Some(last) = self.last else { return Ok(None) };
@@ -226,23 +284,27 @@ impl ChangeRelay {
             self.recover(now).await?;
             return Ok(Step::Worked);
         }
-        let cuts = self.awaited_cuts().await?;
-        let mut worked = false;
-        for (observed, place) in &read.changes {
-            if let Some(observed) = observed {
-                // Never before the last closing, so that order in the log is order in time.
-                let at = observed.changed_at().min(now).max(self.last.unwrap_or(now));
+        let Awaited { cuts, .. } = self.awaited().await?;
+        let mut together = Vec::new();
+        for observed in read.changes.iter().filter_map(|(observed, _)| observed.as_ref()) {
+            // Never before the last closing, so that order in the log is order in time.
+            let at = observed.changed_at().min(now).max(self.last.unwrap_or(now));
+            if self.closes_before(&cuts, at) {
+                self.observe(std::mem::take(&mut together)).await?;
                 self.close_moments(&cuts, at, true).await?;
                 self.close_through(at, true).await?;
-                self.commands.observe(observed, at).await?;
             }
+            together.push((observed, at));
+        }
+        self.observe(together).await?;
+        let worked = !read.changes.is_empty();
+        if let Some((_, place)) = read.changes.last() {
             self.documents.acknowledge(place).await?;
-            worked = true;
         }
         let Some(up_to) = read.up_to else { return Ok(Step::Worked) };
         let before = self.last;
         self.close_moments(&cuts, up_to, true).await?;
-        let due = self.next_due().await?;
+        let Awaited { due, .. } = self.awaited().await?;
         if due.is_some_and(|due| due <= up_to) {
             self.close_through(quarter_hour_before(up_to), true).await?;
         }
@@ -261,7 +323,10 @@ impl Worker for ChangeRelay {
     }
 
     async fn step(&mut self, now: Timestamp) -> Result<Step> {
-        self.seen = [self.views.position("subscriptions").await?, self.views.position("reports").await?];
+        let stand = [self.views.position("subscriptions").await?, self.views.position("reports").await?];
+        if stand != self.seen {
+            (self.seen, self.awaited) = (stand, None);
+        }
         let step = self.relay(now).await;
         if step.is_err() {
             // Somebody else may have closed; look again before the next closing.

@@ -17,8 +17,7 @@ pub mod sweeper;
 
 use domain::aggregate::Refusal;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Cause, Error, Result};
-use uuid::Uuid;
+use ports::{Error, Result};
 
 pub use analyst::Analyst;
 pub use change_relay::ChangeRelay;
@@ -74,11 +73,6 @@ fn outcome_of_all(ids: &[String], done: Vec<Result<bool>>) -> Result<bool> {
 /// Whether work that was to be done at an instant has failed for long enough.
 fn is_given_up(since: Timestamp, now: Timestamp) -> bool {
     now.duration_since(since) >= GIVEN_UP_AFTER
-}
-
-/// The cause of what a worker does by itself.
-fn caused_by(actor: &str, command: Uuid) -> Cause {
-    Cause { actor: actor.to_owned(), command, correlation: command, causation: None, request: None }
 }
 
 /// A worker's command is derived from the log, so a refusal means that somebody else was first or that the log says otherwise.

@@ -19,15 +19,17 @@ use futures::future::join_all;
 use http::Keys;
 use jiff::{SignedDuration, Timestamp};
 use ports::{
-    Accepted, Clock, Directory, Error, FileStore, Key, Mail, NotSent, Result, Step, Taken, WorkKind, WorkQueue, Worker,
+    Accepted, Cause, Clock, Directory, Error, FileStore, Key, Mail, NotSent, Result, Step, Taken, WorkKind, WorkQueue,
+    Worker,
 };
 use projections::DeliveryNow;
 use queries::Queries;
 use report::mail::{Letter, Mailbox};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::backoff::next_attempt;
-use crate::{Done, caused_by, into_port_error, is_given_up, is_lasting, outcome_of_all};
+use crate::{Done, into_port_error, is_given_up, is_lasting, outcome_of_all};
 use letter::{Letters, Shared};
 
 /// What is configured about mail.
@@ -138,22 +140,27 @@ impl Mailer {
     async fn look(&self, id: &Id<Delivery>, now: Timestamp) -> Result<Done> {
         let row = self.queries.views.get::<DeliveryNow>(id.as_str()).await?;
         let Some(row) = row.filter(|row| row.due.is_some()) else { return Ok(Done::Nothing) };
+        let span = tracing::info_span!("deliver", trace = %row.origin.correlation, delivery = %id);
+        self.advance(id, &row, now).instrument(span).await
+    }
+
+    async fn advance(&self, id: &Id<Delivery>, row: &DeliveryNow, now: Timestamp) -> Result<Done> {
         let delivery = self.queries.access.state(id).await?;
         if let Delivery::Attempted { attempt, lease_until, .. } = &delivery
             && *lease_until <= now
         {
             // Whoever claimed it did not come back in time: nobody knows whether the mail went.
             let unknown = Command::RecordUnknown { attempt: *attempt, now, worker: self.worker.clone() };
-            return self.record(id, unknown).await;
+            return self.record(id, row, unknown).await;
         }
         let Ok(attempt) = delivery.next_attempt(now) else { return Ok(Done::Nothing) };
-        match self.prepare(id, &row).await {
-            Ok(Ready::Send(letter)) => self.deliver(id, attempt, &row, *letter, now).await,
-            Ok(Ready::Outcome(outcome)) => self.record(id, outcome).await,
+        match self.prepare(id, row).await {
+            Ok(Ready::Send(letter)) => self.deliver(id, attempt, row, *letter, now).await,
+            Ok(Ready::Outcome(outcome)) => self.record(id, row, outcome).await,
             Ok(Ready::Behind) => Ok(Done::Behind),
             Err(error) if is_lasting(&error) && is_given_up(row.at, now) => {
                 tracing::error!(delivery.id = %id, %error, "a delivery is given up");
-                self.record(id, Command::Skip { reason: Skipped::Unreadable }).await
+                self.record(id, row, Command::Skip { reason: Skipped::Unreadable }).await
             }
             Err(error) => Err(error),
         }
@@ -194,8 +201,8 @@ impl Mailer {
         if !self.claim(id, row, address, now).await? {
             return Ok(Done::Nothing);
         }
-        let sent = self.port.send(&mail).await;
-        self.record(id, self.outcome(id, attempt, sent, &seal)).await
+        let sent = self.port.send(&mail).instrument(tracing::info_span!("mail")).await;
+        self.record(id, row, self.outcome(id, attempt, sent, &seal)).await
     }
 
     /// To whom it may be sent, asked of the streams and the directory at this moment.
@@ -262,7 +269,7 @@ impl Mailer {
             address,
             now,
         };
-        match self.commands.sender.send_once(id, &caused_by(&self.worker, Uuid::new_v4()), claim).await {
+        match self.commands.sender.send_once(id, &self.cause(row), claim).await {
             Ok(_) => Ok(true),
             Err(commands::Error::Port(Error::Conflict(_)) | commands::Error::Refused(_)) => Ok(false),
             Err(error) => Err(into_port_error(error)),
@@ -289,9 +296,14 @@ impl Mailer {
         }
     }
 
+    /// Random for each event, so that of two who claim one delivery only one may send.
+    fn cause(&self, row: &DeliveryNow) -> Cause {
+        Cause::following(&self.worker, Uuid::new_v4(), row.origin)
+    }
+
     /// Records an outcome. One that another worker was faster to record stays theirs.
-    async fn record(&self, id: &Id<Delivery>, outcome: Command) -> Result<Done> {
-        match self.commands.sender.send(id, &caused_by(&self.worker, Uuid::new_v4()), outcome).await {
+    async fn record(&self, id: &Id<Delivery>, row: &DeliveryNow, outcome: Command) -> Result<Done> {
+        match self.commands.sender.send(id, &self.cause(row), outcome).await {
             Ok(receipt) => Ok(Done::recorded(receipt.appended > 0)),
             Err(commands::Error::Refused(_)) => Ok(Done::Nothing),
             Err(error) => Err(into_port_error(error)),

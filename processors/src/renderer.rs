@@ -9,10 +9,12 @@ use domain::report::{Command, Manifest, Report, Scheduled};
 use futures::StreamExt;
 use http::Keys;
 use jiff::Timestamp;
-use ports::{Error, FileKey, FileStore, Result, Step, Taken, WorkKind, WorkQueue, Worker};
+use ports::{Cause, Error, FileKey, FileStore, Origin, Result, Step, Taken, WorkKind, WorkQueue, Worker};
+use projections::ReportNow;
 use queries::{Prepared, Queries};
+use tracing::Instrument;
 
-use crate::{Done, caused_by, into_port_error, is_given_up, is_lasting, outcome_of_all};
+use crate::{Done, into_port_error, is_given_up, is_lasting, outcome_of_all};
 
 /// The renderer's name in events.
 const ACTOR: &str = "renderer";
@@ -47,11 +49,18 @@ impl Renderer {
     /// Renders a report that nobody has rendered or given up.
     async fn look(&self, report: &str, now: Timestamp) -> Result<Done> {
         let id = Id::<Report>::known(report);
-        let scheduled = match self.queries.access.state(&id).await? {
+        let row: Option<ReportNow> = self.queries.views.get(report).await?;
+        let Some(origin) = row.map(|row| row.origin) else { return Ok(Done::Behind) };
+        let span = tracing::info_span!("render", trace = %origin.correlation, report);
+        self.complete(&id, origin, now).instrument(span).await
+    }
+
+    async fn complete(&self, id: &Id<Report>, origin: Origin, now: Timestamp) -> Result<Done> {
+        let scheduled = match self.queries.access.state(id).await? {
             Report::Scheduled(scheduled) => scheduled,
             Report::Unknown | Report::Rendered(..) | Report::Abandoned(_) => return Ok(Done::Nothing),
         };
-        let command = match self.render(report, &scheduled).await {
+        let command = match self.render(id.as_str(), &scheduled).await {
             Ok(Some(command)) => command,
             Ok(None) => return Ok(Done::Behind),
             Err(error) if is_lasting(&error) && is_given_up(scheduled.cut(), now) => {
@@ -60,8 +69,8 @@ impl Renderer {
             }
             Err(error) => return Err(error),
         };
-        let cause = caused_by(ACTOR, derive("render", &[id.as_str()]));
-        let receipt = self.commands.sender.send(&id, &cause, command).await.map_err(into_port_error)?;
+        let cause = Cause::following(ACTOR, derive("render", &[id.as_str()]), origin);
+        let receipt = self.commands.sender.send(id, &cause, command).await.map_err(into_port_error)?;
         Ok(Done::recorded(receipt.appended > 0))
     }
 

@@ -16,11 +16,12 @@ use domain::subscription::Subscription;
 use futures::TryStreamExt;
 use http::Access;
 use jiff::Timestamp;
-use ports::{Categories, EventFeed, Fed, Find, Position, Result, Step, Worker};
+use ports::{Categories, Cause, EventFeed, Fed, Find, Position, Result, Step, Worker};
 use projections::{OPEN, ReportNow, Row, Served, SlotNow, Stamp, SubscriptionNow, Views, stamp_of};
 use serde_json::Value;
+use uuid::Uuid;
 
-use crate::{caused_by, into_port_error, is_lasting};
+use crate::{into_port_error, is_lasting};
 
 /// The scheduler's name in events.
 const ACTOR: &str = "scheduler";
@@ -35,7 +36,10 @@ pub struct Scheduler {
     access: Access,
     views: Views,
     feed: Arc<dyn EventFeed>,
+    /// Where the views stood at the last step.
     seen: [Option<Position>; 2],
+    /// Whether that step found nothing: until a view moves there is nothing.
+    is_idle: bool,
     /// An event of occurrences that the view of subscriptions has to fold before anything is opened.
     awaited: Option<Position>,
     /// Slots that failed and would fail again, and the due at which they did.
@@ -52,12 +56,11 @@ impl Scheduler {
     /// A scheduler over these views.
     #[must_use]
     pub fn new(sender: Sender, access: Access, views: Views, feed: Arc<dyn EventFeed>) -> Self {
-        Self { sender, access, views, feed, seen: [None; 2], awaited: None, aside: BTreeMap::new() }
+        Self { sender, access, views, feed, seen: [None; 2], is_idle: false, awaited: None, aside: BTreeMap::new() }
     }
 
     /// Sends a command whose id is derived from what it is about, so that a repeat appends nothing. True where it did append.
-    async fn send<A: Aggregate>(&self, id: &Id<A>, parts: &[&str], command: A::Command) -> Result<bool> {
-        let cause = caused_by(ACTOR, derive("schedule", &[&[id.as_str()], parts].concat()));
+    async fn send<A: Aggregate>(&self, id: &Id<A>, cause: Cause, command: A::Command) -> Result<bool> {
         let receipt = self.sender.send(id, &cause, command).await.map_err(into_port_error)?;
         Ok(receipt.appended > 0 && !receipt.repeated)
     }
@@ -74,7 +77,8 @@ impl Scheduler {
                 edition: report.edition.clone(),
                 so_far: report.so_far,
             });
-            appended |= self.send(&report.id, &[], command).await?;
+            let cause = Cause::following(ACTOR, command_id(&report.id, &[]), report.origin);
+            appended |= self.send(&report.id, cause, command).await?;
         }
         Ok(appended)
     }
@@ -142,11 +146,12 @@ impl Scheduler {
     /// One occurrence of a slot, from where it stands to its end. False where nothing was left to append.
     async fn occur(&self, slot: &Slot, due: Timestamp, joined: Vec<Timestamp>, genesis: Timestamp) -> Result<bool> {
         let id = Occurrence::id(slot, due);
-        let mut appended = self.send(&id, &["open"], Command::Open { slot: slot.clone(), due, joined }).await?;
+        let open = Command::Open { slot: slot.clone(), due, joined };
+        let mut appended = self.send(&id, of_occurrence(&id, command_id(&id, &["open"])), open).await?;
         if self.access.is_open(&slot.trial).await? {
             self.list(&id, slot, due, genesis).await?;
         }
-        appended |= self.send(&id, &["close"], Command::Close).await?;
+        appended |= self.send(&id, of_occurrence(&id, command_id(&id, &["close"])), Command::Close).await?;
         Ok(appended)
     }
 
@@ -164,11 +169,14 @@ impl Scheduler {
                 continue;
             }
             let wanted = slot.report(period);
-            self.send(&Report::id(&wanted), &[], report::Command::Schedule(wanted)).await?;
+            let report = Report::id(&wanted);
+            let cause = of_occurrence(id, command_id(&report, &[]));
+            self.send(&report, cause, report::Command::Schedule(wanted)).await?;
             for chunk in subscriptions.chunks(CHUNK) {
                 let end = chunk.last().map_or("", |last| last.as_str());
                 let list = Command::List { period, subscriptions: chunk.to_vec() };
-                self.send(id, &["list", &from.to_string(), end], list).await?;
+                let cause = of_occurrence(id, command_id(id, &["list", &from.to_string(), end]));
+                self.send(id, cause, list).await?;
             }
         }
         Ok(())
@@ -219,6 +227,16 @@ impl Scheduler {
     }
 }
 
+/// The id of a command, derived from what it is about.
+fn command_id<A: Aggregate>(id: &Id<A>, parts: &[&str]) -> Uuid {
+    derive("schedule", &[&[id.as_str()], parts].concat())
+}
+
+/// All that an occurrence leads to shares one correlation.
+fn of_occurrence(id: &Id<Occurrence>, command: Uuid) -> Cause {
+    Cause { correlation: derive("occurrence", &[id.as_str()]), ..Cause::by_itself(ACTOR, command) }
+}
+
 /// The due at which a slot is to be served now, and the missed ones that are joined into it; none where none has been observed.
 fn due_now(row: &SlotNow, closed: Timestamp, genesis: Timestamp) -> Option<(Timestamp, Vec<Timestamp>)> {
     let (schedule, first) = (&row.slot.schedule, row.due()?);
@@ -249,10 +267,15 @@ impl Worker for Scheduler {
     }
 
     async fn step(&mut self, _now: Timestamp) -> Result<Step> {
-        self.seen = [self.views.position("subscriptions").await?, self.views.position("reports").await?];
+        let stand = [self.views.position("subscriptions").await?, self.views.position("reports").await?];
+        if self.is_idle && stand == self.seen {
+            return Ok(Step::Idle { until: None });
+        }
+        (self.seen, self.is_idle) = (stand, false);
         let requested = self.schedule_requested().await?;
         let opened = !self.lags().await? && self.open_due().await?;
-        Ok(if requested || opened { Step::Worked } else { Step::Idle { until: None } })
+        self.is_idle = !requested && !opened;
+        Ok(if self.is_idle { Step::Idle { until: None } } else { Step::Worked })
     }
 
     async fn wake(&mut self) {

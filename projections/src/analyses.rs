@@ -6,7 +6,7 @@ use domain::content::{self, ANALYSIS_VERSION};
 use domain::document::{Content, Event as DocumentEvent, Snapshot};
 use domain::findings::FindingCode;
 use domain::id::{ContentHash, DocumentId};
-use ports::{Categories, Result, Table};
+use ports::{Categories, Origin, Result, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Draft, Projection, Recorded, Row};
@@ -42,6 +42,8 @@ pub struct Analysis {
     pub open: bool,
     /// Whether its file was looked for in vain; then the next document that names it opens it again.
     pub missing: bool,
+    /// What made it wait.
+    pub origin: Origin,
 }
 
 impl Row for Analysis {
@@ -76,11 +78,11 @@ impl Projection for Analyses {
                 DocumentEvent::DocumentFound { document, after, .. }
                 | DocumentEvent::DocumentAdded { document, after, .. }
                 | DocumentEvent::DocumentChanged { document, after, .. },
-            ) => want(document, after, draft).await,
+            ) => want(document, after, recorded.metadata.origin(), draft).await,
             AnyEvent::Document(DocumentEvent::DocumentContentIdentified { document, content, .. }) => {
                 close(document.as_str(), false, draft).await?;
                 match content {
-                    Some(content) => want_content(content, document, draft).await,
+                    Some(content) => want_content(content, document, recorded.metadata.origin(), draft).await,
                     None => Ok(()),
                 }
             }
@@ -105,11 +107,11 @@ impl Projection for Analyses {
     }
 }
 
-async fn want(document: &DocumentId, after: &Snapshot, draft: &mut Draft<'_>) -> Result<()> {
+async fn want(document: &DocumentId, after: &Snapshot, origin: Origin, draft: &mut Draft<'_>) -> Result<()> {
     match &after.content {
         Content::Known(content) => {
             draft.remove::<Analysis>(document.as_str());
-            want_content(content, document, draft).await
+            want_content(content, document, origin, draft).await
         }
         Content::Unknown => {
             let known: Option<Analysis> = draft.get(document.as_str()).await?;
@@ -118,17 +120,22 @@ async fn want(document: &DocumentId, after: &Snapshot, draft: &mut Draft<'_>) ->
             if known.is_some_and(|known| known.of == of) {
                 return Ok(());
             }
-            draft.put(&Analysis { id: document.to_string(), of, open: true, missing: false })
+            draft.put(&Analysis { id: document.to_string(), of, open: true, missing: false, origin })
         }
     }
 }
 
-async fn want_content(content: &ContentHash, document: &DocumentId, draft: &mut Draft<'_>) -> Result<()> {
+async fn want_content(
+    content: &ContentHash,
+    document: &DocumentId,
+    origin: Origin,
+    draft: &mut Draft<'_>,
+) -> Result<()> {
     if draft.get::<Analysis>(content.as_str()).await?.is_some_and(|known| !known.missing) {
         return Ok(());
     }
     let of = AnalysisOf::Content { content: content.clone(), document: document.clone() };
-    draft.put(&Analysis { id: content.to_string(), of, open: true, missing: false })
+    draft.put(&Analysis { id: content.to_string(), of, open: true, missing: false, origin })
 }
 
 async fn close(id: &str, missing: bool, draft: &mut Draft<'_>) -> Result<()> {

@@ -118,10 +118,13 @@ pub trait Projection: Send + Sync {
     async fn fold(&self, event: &Recorded, draft: &mut Draft<'_>) -> Result<()>;
 }
 
+/// Rows as one who alone writes them knows them to be stored, by table and key; `None` where there is none.
+pub type KnownRows = HashMap<(&'static str, String), (Table, Option<Bytes>)>;
+
 /// Changes of a view that are saved together with the position, and read through at once.
 pub struct Draft<'a> {
     views: &'a dyn ViewStore,
-    rows: HashMap<(&'static str, String), (Table, Option<Bytes>)>,
+    rows: KnownRows,
     changed: Vec<(&'static str, String)>,
 }
 
@@ -129,7 +132,13 @@ impl<'a> Draft<'a> {
     /// Nothing changed yet.
     #[must_use]
     pub fn new(views: &'a dyn ViewStore) -> Self {
-        Self { views, rows: HashMap::new(), changed: Vec::new() }
+        Self::knowing(views, KnownRows::new())
+    }
+
+    /// Nothing changed yet, and some rows need not be read.
+    #[must_use]
+    pub const fn knowing(views: &'a dyn ViewStore, rows: KnownRows) -> Self {
+        Self { views, rows, changed: Vec::new() }
     }
 
     /// A row, as changed so far.
@@ -169,21 +178,22 @@ impl<'a> Draft<'a> {
         self.rows.insert(place, (R::TABLE, row));
     }
 
-    /// What is to be saved.
+    /// What is to be saved, and the rows as they are once it has been.
     #[must_use]
-    pub fn into_writes(self) -> Vec<Write> {
-        let Self { mut rows, mut changed, .. } = self;
+    pub fn into_writes(self) -> (Vec<Write>, KnownRows) {
+        let Self { rows, mut changed, .. } = self;
         changed.sort_unstable();
         changed.dedup();
         let write = |place: (&'static str, String)| {
-            let (table, row) = rows.remove(&place)?;
-            let (_, key) = place;
+            let (table, row) = rows.get(&place)?;
+            let (table, (_, key)) = (*table, place);
             Some(match row {
-                Some(row) => Write::Put { table, key, row },
+                Some(row) => Write::Put { table, key, row: row.clone() },
                 None => Write::Remove { table, key },
             })
         };
-        changed.into_iter().filter_map(write).collect()
+        let writes = changed.into_iter().filter_map(write).collect();
+        (writes, rows)
     }
 }
 

@@ -10,10 +10,13 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use ports::{Error, EventFeed, Fed, Position, Result, Step, StoredEvent, ViewStore, Worker};
 
-use crate::projection::{Draft, Progress, Projection, Recorded};
+use crate::projection::{Draft, KnownRows, Progress, Projection, Recorded};
 
 /// At most so many events are folded into one save.
 const BATCH: usize = 512;
+
+/// The most rows that are remembered from one batch to the next.
+const REMEMBERED: usize = 4_096;
 
 /// One projection on its way through the log.
 pub struct Projector {
@@ -22,13 +25,15 @@ pub struct Projector {
     views: Arc<dyn ViewStore>,
     /// Where the view was seen to stand; unknown before the first step and after a conflict.
     seen: Option<Option<Position>>,
+    /// Rows as the last save left them. As long as saves find the position where this projector left it, nobody else wrote any.
+    rows: KnownRows,
 }
 
 impl Projector {
     /// Follows a feed into a view store.
     #[must_use]
     pub fn new(projection: Arc<dyn Projection>, feed: Arc<dyn EventFeed>, views: Arc<dyn ViewStore>) -> Self {
-        Self { projection, feed, views, seen: None }
+        Self { projection, feed, views, seen: None, rows: KnownRows::new() }
     }
 
     /// Folds the next batch; false where there is nothing new.
@@ -46,19 +51,20 @@ impl Projector {
             self.seen = Some(from);
             return Ok(false);
         };
-        let mut draft = Draft::new(self.views.as_ref());
+        // What goes wrong from here on leaves nothing remembered.
+        self.seen = None;
+        let mut draft = Draft::knowing(self.views.as_ref(), std::mem::take(&mut self.rows));
         let folded = self.fold(&events, &mut draft).await?;
         let to = if folded.len() == events.len() { to } else { folded.last().map_or(to, |last| last.position) };
-        match self.views.save(name, from, to, draft.into_writes()).await {
+        let (writes, rows) = draft.into_writes();
+        match self.views.save(name, from, to, writes).await {
             Ok(()) => {
                 self.seen = Some(Some(to));
+                self.rows = if rows.len() <= REMEMBERED { rows } else { KnownRows::new() };
                 Ok(true)
             }
             // Another process folded this batch; its rows are as good.
-            Err(Error::Conflict(_)) => {
-                self.seen = None;
-                Ok(true)
-            }
+            Err(Error::Conflict(_)) => Ok(true),
             Err(error) => Err(error),
         }
     }

@@ -11,7 +11,7 @@ use domain::report::{Event as ReportEvent, Report, Scheduled};
 use domain::sealed::Sealed;
 use domain::subscription::Subscription;
 use jiff::Timestamp;
-use ports::{Categories, Result, Table};
+use ports::{Categories, Origin, Result, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Draft, Projection, Recorded, Row, Stamp, stamp_of};
@@ -85,6 +85,8 @@ pub struct ReportNow {
     pub waiting_deliveries: u64,
     /// Whether there is something to send for the first time, or to skip. What is tried again is found by its own due.
     pub sending: bool,
+    /// What asked for it.
+    pub origin: Origin,
 }
 
 impl Row for ReportNow {
@@ -144,6 +146,8 @@ pub struct DeliveryNow {
     pub reason: Option<String>,
     /// What the server said.
     pub reply: Option<Sealed>,
+    /// What asked for it.
+    pub origin: Origin,
 }
 
 impl Row for DeliveryNow {
@@ -198,7 +202,8 @@ impl Projection for Reports {
     }
 }
 
-fn report_of(id: Id<Report>, wanted: &Scheduled, status: ReportStatus, at: Timestamp) -> ReportNow {
+fn report_of(id: Id<Report>, wanted: &Scheduled, status: ReportStatus, recorded: &Recorded) -> ReportNow {
+    let at = recorded.metadata.recorded_at;
     ReportNow {
         id,
         trial: wanted.trial.clone(),
@@ -219,6 +224,7 @@ fn report_of(id: Id<Report>, wanted: &Scheduled, status: ReportStatus, at: Times
         open_deliveries: 0,
         waiting_deliveries: 0,
         sending: false,
+        origin: recorded.metadata.origin(),
     }
 }
 
@@ -232,7 +238,11 @@ async fn fold_report(event: &ReportEvent, recorded: &Recorded, draft: &mut Draft
             let wanted = Scheduled { trial, period: *period, edition, so_far: *so_far };
             let (open_deliveries, waiting_deliveries) =
                 known.map_or((0, 0), |known| (known.open_deliveries, known.waiting_deliveries));
-            ReportNow { open_deliveries, waiting_deliveries, ..report_of(id, &wanted, ReportStatus::Scheduled, at) }
+            ReportNow {
+                open_deliveries,
+                waiting_deliveries,
+                ..report_of(id, &wanted, ReportStatus::Scheduled, recorded)
+            }
         }
         (_, None) => return Ok(()),
         (ReportEvent::ReportRendered { sha256, size_bytes, pages, manifest }, Some(known)) => ReportNow {
@@ -297,6 +307,7 @@ async fn open(
         at: recorded.metadata.recorded_at,
         reason: None,
         reply: None,
+        origin: recorded.metadata.origin(),
     };
     draft.put(&delivery)?;
     count(None, &delivery, draft).await
@@ -306,7 +317,7 @@ async fn fold_delivery(event: &DeliveryEvent, recorded: &Recorded, draft: &mut D
     if let DeliveryEvent::DeliveryRequested { report, subscription, occasion, wanted } = event {
         let at = recorded.metadata.recorded_at;
         if draft.get::<ReportNow>(report.as_str()).await?.is_none() {
-            draft.put(&report_of(report.clone(), wanted, ReportStatus::Requested, at))?;
+            draft.put(&report_of(report.clone(), wanted, ReportStatus::Requested, recorded))?;
         }
         return open(report, subscription, occasion, stamp_of(at), recorded, draft).await;
     }

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, ETAG, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -66,12 +66,14 @@ fn no_file() -> Problem {
 
 /// Read a document's file, or a range of it.
 ///
-/// It is sent to be saved. With `inline=1`, JPEG, PNG, PDF and plain text are sent to be shown.
+/// It is sent to be saved. With `inline=1`, JPEG, PNG, PDF and plain text are sent to be shown. Where the file store gives links, a
+/// file to be saved is answered by a redirection to one that is good for some minutes.
 #[utoipa::path(get, path = "/api/documents/{id}/file", tag = "documents",
     params(("id" = String, Path), Manner, ("Range" = Option<String>, Header), ("If-Range" = Option<String>, Header)),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 206, body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 304, description = "You have it already"),
+        (status = 307, description = "It lies at `Location`, for some minutes"),
         (status = 416, description = "The range lies outside the file"), Problems))]
 pub(crate) async fn route(
     State(queries): State<Queries>,
@@ -90,13 +92,18 @@ pub(crate) async fn route(
     if let Some(etag) = etag.as_ref().filter(|etag| if_none_match.has(etag)) {
         return Ok(etag.not_modified());
     }
+    let shown = manner.inline.as_deref() == Some("1");
+    let mut describing = describing(&record, shown);
+    // What is shown needs the headers that keep it from acting, which only we can send.
+    if !shown && let Some(link) = link(&queries, &key, &describing).await? {
+        return Ok(link);
+    }
     let range = match range::asked(&headers, size, etag.as_ref()) {
         Asked::Whole => None,
         Asked::Range(range) => Some(range),
         Asked::Outside => return Err(Problem::range_not_satisfiable(size)),
     };
     let file = queries.originals.get(&key, range.clone()).await?.ok_or_else(no_file)?;
-    let mut describing = describing(&record, manner.inline.as_deref() == Some("1"));
     describing.push((ACCEPT_RANGES, HeaderValue::from_static("bytes")));
     describing.extend(etag.map(|etag| (ETAG, etag.header())));
     let (status, length) = match range {
@@ -111,6 +118,23 @@ pub(crate) async fn route(
     let mut response = (status, Body::from_stream(file.stream)).into_response();
     response.headers_mut().extend(describing);
     Ok(response)
+}
+
+/// Sends the caller, who may read the file, to the store's own link to it, where there is one. The link is like a password for
+/// its minutes: nobody keeps it.
+async fn link(
+    queries: &Queries,
+    key: &FileKey,
+    describing: &[(HeaderName, HeaderValue)],
+) -> Result<Option<Response>, Problem> {
+    let header = |name| describing.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.to_str().ok());
+    let (Some(disposition), Some(media_type)) = (header(CONTENT_DISPOSITION), header(CONTENT_TYPE)) else {
+        return Ok(None);
+    };
+    let Some(link) = queries.originals.link(key, disposition, media_type).await? else { return Ok(None) };
+    let location = HeaderValue::try_from(link).map_err(Problem::internal)?;
+    let headers = [(LOCATION, location), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok(Some((StatusCode::TEMPORARY_REDIRECT, headers).into_response()))
 }
 
 /// The version of a file whose hash the record tells. Our files never change under their key.

@@ -223,6 +223,7 @@ fn router(ports: &Ports, settings: &AppSettings, commands: Commands, queries: Qu
         .fallback(crate::client::serve)
         .layer(axum::middleware::from_fn_with_state(health.clone(), crate::health::count_requests))
         .layer(axum::middleware::map_response(guarded))
+        .layer(axum::middleware::from_fn(crate::trace::follow))
         .layer(Extension(sign_in))
 }
 

@@ -1,4 +1,4 @@
-//! The command line: `serve`, `demo`, `replay`, `verify-report`, `check-config`.
+//! The command line: `serve`, `demo`, `replay`, `verify-report`, `migrate`, `check-config`, `health`.
 //!
 //! It is part of the library, so that the program itself is one call and nothing is compiled twice.
 
@@ -9,18 +9,19 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use ports::{Clock, Ports};
 use processors::analysis::isolated::VERB;
 use tokio::net::TcpListener;
-use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Identity, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
 
 use crate::app::{self, AppSettings};
 use crate::config::{self, LogFormat, Settings, SignInKind, Sources};
 use crate::wire::{self, Urls};
-use crate::{demo, replay, verify_report};
+use crate::{demo, migrate, probe, replay, verify_report};
 
 /// Documents of clinical trials, and a weekly report about them.
 #[derive(Parser)]
@@ -62,8 +63,29 @@ enum Verb {
         #[command(flatten)]
         configured: Configured,
     },
+    /// Copy everything to other engines, resumably, and compare both sides. Neither program may be running.
+    Migrate(Move),
     /// Check the configuration and print what is in force, secrets masked.
     CheckConfig(Configured),
+    /// Ask a running program how it is; exit code 0 if it answers 200. For containers, which hold no other client.
+    Health {
+        /// `/healthz`: it runs. `/readyz`: all its work goes on.
+        #[arg(long, default_value = "http://127.0.0.1:8080/healthz")]
+        url: String,
+    },
+}
+
+#[derive(Args)]
+struct Move {
+    /// The configuration of the source. The environment does not count for it: it would name both sides.
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// The folder of a demo as source, in place of the configured one.
+    #[arg(long, value_name = "FOLDER", required_unless_present = "from")]
+    from_data: Option<PathBuf>,
+    /// The configuration of the target, read as `serve --config` reads it.
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
 }
 
 #[derive(Args)]
@@ -131,7 +153,11 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Serve(configured) => {
             let mut settings = configured.load()?.settings;
-            log_to(settings.log.filter.clone(), settings.log.format);
+            #[cfg(feature = "distributed")]
+            let traces = crate::telemetry::Traces::of(&settings.telemetry)?;
+            #[cfg(not(feature = "distributed"))]
+            let traces = None::<Identity>;
+            log_to(settings.log.filter.clone(), settings.log.format, traces.clone());
             let ports = wire::connect(&Urls::of(&settings), Clock::system()).await?;
             let listener =
                 TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
@@ -142,6 +168,10 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             demo::add_people(ports.directory.as_ref()).await?;
             tracing::info!(address = %listener.local_addr()?, "serving");
             app::run(app, ports.clock, listener, interrupted()).await;
+            #[cfg(feature = "distributed")]
+            if let Some(traces) = traces {
+                tokio::task::spawn_blocking(move || traces.end()).await?;
+            }
             Ok(ExitCode::SUCCESS)
         }
         Verb::Demo { data, once, listen } => run_demo(&data, once, listen).await,
@@ -153,8 +183,13 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             let settings = configured.in_folder(data).load()?.settings;
             verify_reports(&what_was_kept(&settings).await?, &AppSettings::of(&settings)?).await
         }
+        Verb::Migrate(wanted) => move_to_other_engines(&wanted).await,
         Verb::CheckConfig(configured) => {
             say(configured.load()?.effective().trim());
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Health { url } => {
+            say(&probe::ask(&url).await?);
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -169,9 +204,43 @@ async fn what_was_kept(settings: &Settings) -> anyhow::Result<Ports> {
     Ok(wire::connect(&urls, Clock::system()).await?)
 }
 
+/// Moves what one configuration names to where another one does.
+async fn move_to_other_engines(wanted: &Move) -> anyhow::Result<ExitCode> {
+    let flags = wanted.from_data.iter().map(|data| ("data".to_owned(), data.display().to_string())).collect();
+    let from =
+        config::load(&Sources { file: wanted.from.clone(), environment: Vec::new(), flags }).context("--from")?;
+    let to = Sources { file: Some(wanted.to.clone()), environment: std::env::vars_os().collect(), flags: Vec::new() };
+    let (from, to) = (from.settings, config::load(&to).context("--to")?.settings);
+    anyhow::ensure!(
+        from.bucket == to.bucket,
+        "bucket: the source has {:?} and the target {:?}: records name it, so write the source's name into both",
+        from.bucket,
+        to.bucket
+    );
+    let (source_urls, target_urls) = (Urls::of(&from), Urls::of(&to));
+    migrate::refuse_missing(&source_urls)?;
+    migrate::refuse_shared(&source_urls, &target_urls)?;
+    let clock = Clock::system();
+    let source = migrate::Source::open(&source_urls, &clock).await.context("--from")?;
+    let target = wire::connect(&target_urls, clock).await.context("--to")?;
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar.set_style(ProgressStyle::with_template("{spinner} {msg}: {human_pos}, {elapsed}")?);
+    let compared = migrate::migrate(&source, &target, &bar).await?;
+    say(&format!("{:10} {:>16} {:>16}", "", "source", "target"));
+    compared.iter().for_each(|compared| say(&compared.to_string()));
+    let is_equal = compared.iter().all(migrate::Compared::is_equal);
+    say(if is_equal {
+        "equal: start the program with the new configuration, and never again with the old one, or both send reports"
+    } else {
+        "not equal: the source went on, or somebody else wrote the target; give an empty target and begin anew"
+    });
+    Ok(if is_equal { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// The sample trial.
 async fn run_demo(data: &Path, once: bool, listen: String) -> anyhow::Result<ExitCode> {
-    log_to(Targets::new().with_default(tracing::Level::WARN), LogFormat::Text);
+    log_to(Targets::new().with_default(tracing::Level::WARN), LogFormat::Text, None::<Identity>);
     let flags = vec![("data".to_owned(), data.display().to_string()), ("listen".to_owned(), listen)];
     let mut settings = config::load(&Sources { file: None, environment: Vec::new(), flags })?.settings;
     // The address first: mails name it, and a port that is taken is told before anything is done.
@@ -280,12 +349,13 @@ async fn asked_to_end() {
     }
 }
 
-fn log_to(filter: Targets, format: LogFormat) {
+/// Lines to the terminal, and spans to where traces go.
+fn log_to<T: Layer<Registry> + Send + Sync>(filter: Targets, format: LogFormat, traces: Option<T>) {
     let lines =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let lines = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
-    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+    tracing_subscriber::registry().with(traces).with(lines.with_filter(filter)).init();
 }

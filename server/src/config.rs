@@ -21,7 +21,7 @@ use layers::{Layers, Source};
 use store_url::masked_value;
 
 pub use problem::Problems;
-pub use settings::{Analysis, Log, LogFormat, Mail, Settings, SignInKind, Stores};
+pub use settings::{Analysis, Log, LogFormat, Mail, Settings, SignInKind, Stores, Telemetry};
 pub use store_url::StoreUrl;
 
 /// The variable that names the configuration file where the command line does not.
@@ -109,6 +109,7 @@ struct Config {
     uploads: UploadsConfig,
     trials: TrialsConfig,
     log: LogConfig,
+    telemetry: TelemetryConfig,
 }
 
 #[derive(Deserialize)]
@@ -167,4 +168,11 @@ struct UploadsConfig {
 struct LogConfig {
     format: String,
     filter: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TelemetryConfig {
+    otlp: String,
+    percent: u64,
 }

@@ -7,9 +7,14 @@ pub mod config;
 pub mod demo;
 mod health;
 mod listen;
+pub mod migrate;
 mod openapi;
 mod outbox;
+mod probe;
 pub mod replay;
+#[cfg(feature = "distributed")]
+pub mod telemetry;
+mod trace;
 pub mod verify_report;
 pub mod wire;
 

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
-use super::new_id;
+use super::{changed_meanwhile, new_id};
 use crate::sqlite::{Database, Kind, Outcome};
 
 mod schema;
@@ -316,10 +316,6 @@ fn expect(connection: &Connection, expected: &Record) -> Outcome<()> {
         Some(stored) if stored == *expected => Ok(()),
         _ => Err(changed_meanwhile(expected.id()).into()),
     }
-}
-
-fn changed_meanwhile(id: &str) -> Error {
-    Error::Conflict(format!("record {id:?} is not as expected: somebody changed or removed it"))
 }
 
 /// A record as it is stored; the column `id` rules over the property.

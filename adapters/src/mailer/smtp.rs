@@ -8,10 +8,11 @@ mod letter;
 mod session;
 mod settings;
 
+use std::collections::HashMap;
 use std::error::Error as _;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +20,7 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands;
 use lettre::transport::smtp::response::{Response, Severity};
 use ports::{Accepted, Clock, Mail, Mailer, NotSent, Result};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use letter::Letter;
@@ -32,10 +33,22 @@ const IDLE: SignedDuration = SignedDuration::from_secs(60);
 pub(super) struct Smtp {
     settings: Settings,
     clock: Clock,
-    permits: Semaphore,
-    /// Unused connections and since when, the one used last at the end.
-    idle: Mutex<Vec<(AsyncSmtpConnection, Timestamp)>>,
+    /// One permit for each connection that may be open.
+    connections: Arc<Semaphore>,
+    /// Recipient domains that mails are under way to: one permit for each mail that may be.
+    domains: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// Unused sessions and since when, the one used last at the end.
+    idle: Mutex<Vec<(Session, Timestamp)>>,
 }
+
+/// A connection, and how many mails it was used for.
+struct Session {
+    connection: AsyncSmtpConnection,
+    mails: usize,
+}
+
+/// The right to have a connection open, held until it is closed or kept.
+type Slot = Arc<OwnedSemaphorePermit>;
 
 /// Why a mail stopped.
 enum Stop {
@@ -51,43 +64,80 @@ impl Smtp {
     /// Reads the URL and the certificates; contacts nobody.
     pub(super) fn open(url: &str, clock: Clock) -> Result<Self> {
         let settings = Settings::parse(url)?;
-        Ok(Self { permits: Semaphore::new(settings.connections), settings, clock, idle: Mutex::default() })
+        let connections = Arc::new(Semaphore::new(settings.connections));
+        Ok(Self { settings, clock, connections, domains: Mutex::default(), idle: Mutex::default() })
     }
 
-    fn kept(&self) -> Option<AsyncSmtpConnection> {
+    fn kept(&self) -> Option<Session> {
         let now = self.clock.now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|(_, since)| now.duration_since(*since) < IDLE);
-        idle.pop().map(|(connection, _)| connection)
+        idle.pop().map(|(session, _)| session)
     }
 
-    fn keep(&self, connection: AsyncSmtpConnection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((connection, self.clock.now()));
+    /// Keeps a session for the next mail; takes leave of the server where it has had its mails. The outcome of the last one does
+    /// not wait for that, but the slot does.
+    fn keep(&self, mut session: Session, slot: &Slot) {
+        if session.mails < self.settings.per_connection {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((session, self.clock.now()));
+            return;
+        }
+        let (slot, limit) = (Arc::clone(slot), self.settings.timeout);
+        tokio::spawn(async move {
+            // Whatever it answers, the connection is closed.
+            let _answer = timeout(limit, session.connection.quit()).await;
+            drop((session, slot));
+        });
     }
 
-    async fn connect(&self) -> std::result::Result<AsyncSmtpConnection, String> {
+    /// The permits of a recipient's domain. Domains that nobody writes to now are forgotten.
+    fn domain(&self, domain: &str) -> Arc<Semaphore> {
+        let mut domains = self.domains.lock().unwrap_or_else(PoisonError::into_inner);
+        domains.retain(|_, permits| Arc::strong_count(permits) > 1);
+        let permits = domains.entry(domain.to_ascii_lowercase());
+        Arc::clone(permits.or_insert_with(|| Arc::new(Semaphore::new(self.settings.per_domain))))
+    }
+
+    /// Waits until another mail may go to this domain, and then for a slot, so that nobody holds a slot and waits for a domain.
+    async fn may_go(&self, domain: &str) -> std::result::Result<(OwnedSemaphorePermit, Slot), String> {
+        let wait = self.settings.answer_timeout;
+        let both = async {
+            let domain = self.domain(domain).acquire_owned().await?;
+            Ok::<_, AcquireError>((domain, Arc::new(Arc::clone(&self.connections).acquire_owned().await?)))
+        };
+        match timeout(wait, both).await {
+            Ok(both) => both.map_err(|_| "the mailer is closed".to_owned()),
+            // Bounded, for the sender has claimed the mail for a time.
+            Err(_) => Err(format!("waited {} s for other mails to be sent first", wait.as_secs())),
+        }
+    }
+
+    async fn connect(&self) -> std::result::Result<Session, String> {
         let host = &self.settings.host;
         match timeout(self.settings.timeout, session::connect(&self.settings)).await {
-            Ok(connected) => connected.map_err(|why| format!("no session with {host}: {why}")),
+            Ok(Ok(connection)) => Ok(Session { connection, mails: 0 }),
+            Ok(Err(why)) => Err(format!("no session with {host}: {why}")),
             Err(_) => Err(format!("no session with {host} within {} s", self.settings.timeout.as_secs())),
         }
     }
 
-    /// Sends a letter over a connection, which is kept if it can serve others.
+    /// Sends a letter over a session, which is kept if it can serve others.
     async fn send_over(
         &self,
-        mut connection: AsyncSmtpConnection,
+        mut session: Session,
         letter: &Letter<'_>,
+        slot: &Slot,
     ) -> std::result::Result<Accepted, Stop> {
-        let sent = match self.begin(&mut connection, letter).await {
-            Ok(()) => self.hand_over(&mut connection, letter).await,
+        session.mails += 1;
+        let sent = match self.begin(&mut session.connection, letter).await {
+            Ok(()) => self.hand_over(&mut session.connection, letter).await,
             Err(stop) => Err(stop),
         };
         match &sent {
-            Ok(_) => self.keep(connection),
+            Ok(_) => self.keep(session, slot),
             Err(Stop::Refused(_)) => {
-                if self.step(&mut connection, commands::Rset, Severity::PositiveCompletion).await.is_ok() {
-                    self.keep(connection);
+                if self.step(&mut session.connection, commands::Rset, Severity::PositiveCompletion).await.is_ok() {
+                    self.keep(session, slot);
                 }
             }
             Err(Stop::Broken(_) | Stop::Ended(_)) => {}
@@ -155,18 +205,16 @@ impl Smtp {
 impl Mailer for Smtp {
     async fn send(&self, mail: &Mail) -> std::result::Result<Accepted, NotSent> {
         let letter = Letter::new(mail)?;
-        let Ok(_permit) = self.permits.acquire().await else {
-            return Err(NotSent::Later("the mailer is closed".to_owned()));
-        };
-        if let Some(connection) = self.kept() {
-            match self.send_over(connection, &letter).await {
+        let (_domain, slot) = self.may_go(letter.domain()).await.map_err(NotSent::Later)?;
+        if let Some(session) = self.kept() {
+            match self.send_over(session, &letter, &slot).await {
                 Ok(accepted) => return Ok(accepted),
                 Err(Stop::Ended(outcome) | Stop::Refused(outcome)) => return Err(outcome),
                 Err(Stop::Broken(why)) => tracing::debug!(why, "a kept connection was no longer of use"),
             }
         }
-        let connection = self.connect().await.map_err(NotSent::Later)?;
-        self.send_over(connection, &letter).await.map_err(|stop| match stop {
+        let session = self.connect().await.map_err(NotSent::Later)?;
+        self.send_over(session, &letter, &slot).await.map_err(|stop| match stop {
             Stop::Broken(why) => NotSent::Later(why),
             Stop::Ended(outcome) | Stop::Refused(outcome) => outcome,
         })

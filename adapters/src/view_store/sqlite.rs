@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde::de::IgnoredAny;
 use tokio::sync::watch;
 
+use super::{check_table, table_of};
 use crate::sqlite::{Database, Kind, Outcome};
 
 mod query;
@@ -164,15 +165,9 @@ fn move_position(connection: &Connection, projection: &str, from: Option<Positio
     Ok(())
 }
 
-fn table_of(write: &Write) -> Table {
-    match write {
-        Write::Put { table, .. } | Write::Remove { table, .. } => *table,
-    }
-}
-
 /// A row that is no JSON object would spoil every index on it.
 fn check_write(write: &Write) -> Result<()> {
-    query::check_table(&table_of(write))?;
+    check_table(&table_of(write))?;
     if let Write::Put { table, key, row } = write
         && (row.first() != Some(&b'{') || serde_json::from_slice::<IgnoredAny>(row).is_err())
     {

@@ -141,6 +141,14 @@ impl WorkQueue for InProcess {
         Ok(())
     }
 
+    fn kept_for(&self) -> Duration {
+        Duration::try_from(TAKEN_FOR).unwrap_or(Duration::MAX)
+    }
+
+    async fn depth(&self, kind: WorkKind) -> Result<u64> {
+        Ok(self.queue(kind).state().known.len() as u64)
+    }
+
     async fn finish(&self, taken: Taken) -> Result<()> {
         let mut state = self.queue(taken.work.kind).state();
         if let Some(held) = state.taken.remove(&taken.receipt) {

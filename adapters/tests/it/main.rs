@@ -5,4 +5,10 @@ mod contracts;
 #[cfg(feature = "distributed")]
 mod kurrentdb;
 mod local;
+#[cfg(feature = "distributed")]
+mod mongodb;
+mod nats;
+mod s3;
 mod sqlite;
+#[cfg(feature = "distributed")]
+mod stand_in;

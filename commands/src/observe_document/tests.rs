@@ -10,7 +10,8 @@ fn record(properties: Value) -> Record {
 fn marked(actor: &str, command: u128, at: &str) -> Record {
     let mut record = record(json!({"_id": "0123456789abcdef01234567"}));
     let (actor, command, at) = (actor.to_owned(), Uuid::from_u128(command), at.parse().unwrap());
-    LastChange { actor, command, request: None, reason: None, at, deleting: false }.write(&mut record);
+    LastChange { actor, command, correlation: command, request: None, reason: None, at, deleting: false }
+        .write(&mut record);
     record
 }
 

@@ -1,3 +1,5 @@
+use std::sync::atomic::Ordering;
+
 use axum::body::{Body, Bytes};
 use domain::content::{Command, ContentState, Thumbnail};
 use domain::findings::FindingCode;
@@ -99,6 +101,24 @@ async fn ranges_versions_and_heads_are_answered_as_the_standard_says() {
     let path = path.strip_suffix("/file").unwrap();
     let etag = world.get("rita", path).await.header("etag").to_owned();
     world.ask("rita", "GET", path, &[("if-none-match", &etag)], Body::empty()).await.ok(304);
+}
+
+#[tokio::test]
+async fn who_may_read_a_file_is_sent_to_the_stores_link_where_there_is_one() {
+    let world = World::new().await;
+    let record = world.store("TrialId=T-1&Filename=a.csv", "text/csv", b"a,b").await.ok(201).json();
+    let path = format!("/api/documents/{}/file", record["_id"].as_str().unwrap());
+    let etag = world.get("rita", &path).await.ok(200).header("etag").to_owned();
+    world.files.linking.store(true, Ordering::SeqCst);
+    let sent = world.get("rita", &path).await.ok(307);
+    let location = sent.header("location");
+    assert!(location.starts_with("https://files.example/trials/T-1/"), "{location}");
+    assert!(location.contains("?attachment; filename=\"a.csv\"") && location.ends_with("&text/csv"), "{location}");
+    assert_eq!((sent.header("cache-control"), sent.bytes.len()), ("no-store", 0));
+    // Only we can send the headers that keep a shown file from acting; who has the file needs no link, and who may not gets none.
+    world.get("rita", &format!("{path}?inline=1")).await.ok(200);
+    world.ask("rita", "GET", &path, &[("if-none-match", &etag)], Body::empty()).await.ok(304);
+    world.get("nina", &path).await.refused(404, "");
 }
 
 #[tokio::test]

@@ -51,6 +51,8 @@ pub struct Watched {
     pub stuck: AtomicBool,
     /// While it is set, files are listed that are gone when one looks again.
     pub vanishing: AtomicBool,
+    /// While it is set, the store gives links.
+    pub linking: AtomicBool,
     /// Counts the puts that have ended, one way or the other.
     ended: watch::Sender<usize>,
 }
@@ -118,6 +120,12 @@ impl FileStore for Watched {
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<FileEntry>> {
         self.touch(prefix);
         self.inner.list(prefix)
+    }
+
+    async fn link(&self, key: &FileKey, disposition: &str, media_type: &str) -> Result<Option<String>> {
+        self.touch(key.as_str());
+        let links = self.linking.load(Ordering::SeqCst);
+        Ok(links.then(|| format!("https://files.example/{key}?{disposition}&{media_type}")))
     }
 }
 
@@ -200,6 +208,7 @@ impl World {
             puts: Mutex::default(),
             stuck: AtomicBool::default(),
             vanishing: AtomicBool::default(),
+            linking: AtomicBool::default(),
             ended: watch::Sender::default(),
         });
         let commands = Commands::new(

@@ -16,7 +16,7 @@ use url::{Host, Url};
 use super::layers::{Layers, Source};
 use super::problem::Problem;
 use super::store_url::{StoreUrl, masked};
-use super::{AnalysisConfig, Config, LogConfig, MailConfig, StoresConfig};
+use super::{AnalysisConfig, Config, LogConfig, MailConfig, StoresConfig, TelemetryConfig};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -46,6 +46,8 @@ pub struct Settings {
     pub openers: Openers,
     /// What is logged.
     pub log: Log,
+    /// Where traces go.
+    pub telemetry: Telemetry,
 }
 
 /// Where things are kept, each as the URL for `adapters::<port>::open`, which validates it.
@@ -119,6 +121,15 @@ pub struct Log {
     pub filter: Targets,
 }
 
+/// Where traces go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// The base URL of a collector that takes OTLP over HTTP; none: traces go nowhere.
+    pub otlp: Option<String>,
+    /// How many of 100 traces are exported.
+    pub percent: u8,
+}
+
 /// How a line of the log looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -160,6 +171,7 @@ impl Settings {
             ),
             openers: check.openers(&config.trials.openers),
             log: check.log(&config.log),
+            telemetry: check.telemetry(config.telemetry),
         };
         if check.problems.is_empty() { Ok(settings) } else { Err(check.problems) }
     }
@@ -334,6 +346,23 @@ impl Check<'_> {
                 pixels: self.number("analysis.pixels", analysis.pixels, 1..=4_000_000_000),
                 ..Limits::default()
             },
+        }
+    }
+
+    fn telemetry(&mut self, telemetry: TelemetryConfig) -> Telemetry {
+        let url = Url::parse(&telemetry.otlp).ok();
+        let is_collector =
+            |url: &Url| ["http", "https"].contains(&url.scheme()) && url.has_host() && url.query().is_none();
+        if !telemetry.otlp.is_empty() && !url.as_ref().is_some_and(is_collector) {
+            let remedy = "it is the address of a collector, such as \"http://127.0.0.1:4318\", or empty";
+            self.wrong("telemetry.otlp", &telemetry.otlp, remedy);
+        } else if !telemetry.otlp.is_empty() && !cfg!(feature = "distributed") {
+            let remedy = "this program was built without the cargo feature \"distributed\", which traces need";
+            self.wrong("telemetry.otlp", &telemetry.otlp, remedy);
+        }
+        Telemetry {
+            percent: u8::try_from(self.number("telemetry.percent", telemetry.percent, 0..=100)).unwrap_or(100),
+            otlp: Some(telemetry.otlp).filter(|otlp| !otlp.is_empty()),
         }
     }
 

@@ -117,6 +117,9 @@ fn everything_wrong_is_reported_at_once_with_key_finding_place_and_remedy() {
 fn wrong_values_are_refused_one_by_one() {
     for (path, value) in [
         ("data", ""),
+        ("telemetry.otlp", "collector:4318"),
+        ("telemetry.otlp", "grpc://collector:4317"),
+        ("telemetry.percent", "101"),
         ("listen", "localhost:8080"),
         ("listen", "192.0.2.1:80"),
         ("base_url", "ftp://127.0.0.1"),
@@ -227,4 +230,17 @@ fn the_effective_configuration_is_a_configuration_and_says_where_it_comes_from()
     let settings = load(&again).unwrap().settings;
     assert_eq!(&*settings.stores.keys, "sqlite:/srv/it's \"data\"/keys.db");
     assert_eq!(format!("{settings:?}"), format!("{:?}", load(&sources).unwrap().settings));
+}
+
+#[test]
+fn the_distributed_configuration_is_valid_and_keeps_nothing_on_this_machine() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/config/distributed.toml");
+    let settings = load(&Sources { file: Some(file.into()), ..Sources::default() }).unwrap().settings;
+    let stores = &settings.stores;
+    let urls = [&stores.events, &stores.documents, &stores.views, &stores.directory, &stores.keys, &stores.files];
+    for url in urls.into_iter().chain([&stores.queue, &settings.mail.url]) {
+        let (scheme, _) = url.split_once(':').unwrap();
+        assert!(!["sqlite", "file", "memory", "outbox"].contains(&scheme), "{url}");
+        assert!(!url.contains('@'), "{url}: a password belongs into the environment");
+    }
 }

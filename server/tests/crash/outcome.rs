@@ -85,6 +85,10 @@ impl Outcome {
             // Each attempt to upload has a key of its own.
             let (place, _) = record.text("FileLocation").unwrap().rsplit_once('/').unwrap();
             shown["record"]["FileLocation"] = json!(place);
+            // And each request a trace.
+            if let Some(last) = shown["record"]["LastChange"].as_object_mut() {
+                last.remove("CorrelationId");
+            }
             self.documents.insert(record.id().to_owned(), shown);
             named.insert(key);
         }

@@ -36,7 +36,7 @@ async fn before_the_due() -> World {
     world
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn who_lost_the_role_a_minute_before_the_due_gets_no_mail_and_that_is_recorded() {
     let mut world = before_the_due().await;
     world.send("ada", "DELETE", "/api/trials/ACME-101/members/chi", json!({})).await.expect(200);
@@ -59,7 +59,7 @@ async fn who_lost_the_role_a_minute_before_the_due_gets_no_mail_and_that_is_reco
     assert_eq!(outcome(&world).await.0, "sent");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn who_left_or_has_no_address_gets_no_mail_and_that_is_recorded() {
     for (address, active) in [(Some("chi@example.org"), false), (None, true), (Some("chi@@example.org"), true)] {
         let mut world = before_the_due().await;
@@ -85,7 +85,7 @@ async fn tell(world: &World, command: Command) {
         .unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_closed_trial_sends_nothing_takes_nothing_and_goes_on_after_it_is_reopened() {
     let mut world = before_the_due().await;
     let subscribed = world.get("chi", "/api/subscriptions").await.expect(200).json()["items"][0].clone();
@@ -118,7 +118,7 @@ async fn a_closed_trial_sends_nothing_takes_nothing_and_goes_on_after_it_is_reop
     assert_eq!(outcome(&world).await.0, "sent");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_finds_nothing_of_a_trial() {
     let mut world = before_the_due().await;
     world.until("2026-11-23T08:00[Europe/Berlin]").await;
@@ -186,7 +186,7 @@ async fn a_stranger_finds_nothing_of_a_trial() {
     assert_eq!(world.log().await.len(), events, "nothing happened");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn each_role_may_do_what_it_may_and_no_more() {
     let mut world = before_the_due().await;
     world.settle().await;

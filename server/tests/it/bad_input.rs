@@ -47,7 +47,7 @@ async fn world() -> (World, String, String) {
     (world, subscription, document)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_not_found() {
     let (world, ..) = world().await;
     let id = Uuid::from_u128(7);
@@ -93,7 +93,7 @@ async fn what_is_not_there_is_not_found() {
     assert_eq!(world.log().await.len(), before);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_do_not_fit_name_the_field_and_change_nothing() {
     let (mut world, subscription, document) = world().await;
     let record_before = world.get("ben", &format!("/api/documents/{document}")).await.expect(200).body;
@@ -251,7 +251,7 @@ async fn bodies_that_do_not_fit_name_the_field_and_change_nothing() {
     assert_eq!((chi.name.as_str(), chi.address.as_deref()), ("Chiara Nowak", Some("chi@example.org")));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_of_another_kind_or_size_are_refused() {
     let (world, ..) = world().await;
     let body = json!({"trial": TRIAL, "schedule": mondays()}).to_string();
@@ -273,7 +273,7 @@ async fn bodies_of_another_kind_or_size_are_refused() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn query_fields_and_headers_that_do_not_fit_are_named() {
     let (world, subscription, _) = world().await;
     let preview = "/api/schedules/preview?cadence=weekly&weekday=monday&time=08:00";

@@ -40,7 +40,7 @@ async fn told(world: &World) -> Vec<Value> {
     told
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn after_days_down_no_due_is_served_twice_though_the_view_lags_what_was_served() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -123,7 +123,7 @@ async fn until(world: &mut World, instant: &str, seed: &mut Option<u64>) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn whatever_the_order_of_steps_everyone_gets_the_same() {
     let as_ever = a_story(None).await;
     assert_eq!((as_ever.0.len(), as_ever.1.len()), (3, 1), "{as_ever:#?}");
@@ -135,7 +135,7 @@ async fn whatever_the_order_of_steps_everyone_gets_the_same() {
 /// Orders that are tried.
 const SEEDS: u64 = 4;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_with_nothing_to_do_rests() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -148,7 +148,7 @@ async fn a_worker_with_nothing_to_do_rests() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn every_view_that_a_report_is_read_from_wakes_who_offers_the_work_that_waited_for_it() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     for view in ["closings", "trials", "document_changes"] {
@@ -202,7 +202,7 @@ async fn put(views: &dyn ViewStore, rows: &[Served]) {
     views.save("subscriptions", at, at.unwrap(), rows.iter().map(write).collect()).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_while_recipients_are_read_is_served_what_was_due_before() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.leave_open_work();

@@ -20,7 +20,7 @@ fn picture() -> Vec<u8> {
     jpeg
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_document_in_a_report_out() {
     let mut world = World::at("2026-11-16T00:00[Europe/Berlin]").await;
     world.open_trial("ACME-101").await;

@@ -1,22 +1,17 @@
 //! What other programs, crashes and undone changes do to what is known of the collection.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use adapters::document_store;
 use jiff::Timestamp;
 use ports::{Clock, Record, Step, StoredEvent};
 use projections::{Closing, Views};
-use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
+use crate::setup::{Setup, Write, lose_history, write_elsewhere, write_past_the_feed};
 use crate::world::{World, mondays, parse};
 
 const TRIAL: &str = "ACME-101";
-
-fn elsewhere(folder: &Path) -> Connection {
-    Connection::open(folder.join("documents.db")).unwrap()
-}
 
 fn record(id: &str, location: &str) -> Record {
     let properties = json!({
@@ -62,7 +57,7 @@ async fn closing(world: &World, instant: Timestamp) -> Closing {
     Views::new(Arc::clone(&world.ports.views)).get(&instant.to_string()).await.unwrap().unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_can_tell_that_history_was_lost_in_its_period_also_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_owned();
@@ -70,7 +65,7 @@ async fn a_report_can_tell_that_history_was_lost_in_its_period_also_after_a_rest
     world.open_trial(TRIAL).await;
     world.subscribe("chi", TRIAL, mondays()).await;
     world.until("2026-11-18T10:05[Europe/Berlin]").await;
-    elsewhere(&path).execute("UPDATE trialbrief_meta SET epoch = epoch + 1", []).unwrap();
+    lose_history(&path).await;
     world.settle().await;
     let lost = world.ports.clock.now();
     drop(world);
@@ -87,7 +82,7 @@ async fn a_report_can_tell_that_history_was_lost_in_its_period_also_after_a_rest
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_comes_back_to_an_earlier_state_is_identified_again() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -100,7 +95,7 @@ async fn a_record_that_comes_back_to_an_earlier_state_is_identified_again() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_hashed_is_not_taken_for_the_file_that_the_record_named_before() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -121,12 +116,11 @@ async fn what_was_hashed_is_not_taken_for_the_file_that_the_record_named_before(
     assert_eq!(codes(&world, before.id()).await, ["md5_mismatch"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_whose_id_is_no_object_id_is_left_out_and_stops_nobody() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
-    let insert = "INSERT INTO documents (id, record) VALUES (?1, '{}')";
-    elsewhere(world.folder()).execute(insert, params!["a customer's own"]).unwrap();
+    write_elsewhere(world.folder(), vec![Write::Insert("a customer's own".to_owned(), json!({}))]).await;
     world.settle().await;
     let documents = Arc::clone(&world.ports.documents);
     assert_eq!(
@@ -139,11 +133,11 @@ async fn a_record_whose_id_is_no_object_id_is_left_out_and_stops_nobody() {
     assert_eq!(of_kind(&world.log().await, "DocumentAdded").len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_uploaded_while_the_first_look_lasts_was_added_by_who_uploaded_it() {
     let folder = tempfile::tempdir().unwrap();
     let begin = parse("2026-11-16T09:00[Europe/Berlin]");
-    let url = format!("sqlite:{}", folder.path().join("documents.db").display());
+    let url = Setup::chosen().urls(folder.path()).await.documents;
     let documents = document_store::open(&url, &Clock::simulated(begin)).await.unwrap();
     documents.insert(&record("0123456789abcdef00000001", "s3://elsewhere/a")).await.unwrap();
     // A first look has begun, and was not finished.
@@ -166,7 +160,7 @@ async fn what_is_uploaded_while_the_first_look_lasts_was_added_by_who_uploaded_i
     assert_eq!(told("DocumentAdded"), [(stream(2), "ben".to_owned())]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_is_not_what_its_name_promises_asks_for_attention_until_it_is_renamed() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -192,7 +186,7 @@ async fn a_document_that_is_not_what_its_name_promises_asks_for_attention_until_
     assert_eq!(codes(&world, id).await, [""; 0]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_written_past_the_feed_is_found_at_night_also_behind_one_and_the_same_change() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -201,24 +195,6 @@ async fn what_was_written_past_the_feed_is_found_at_night_also_behind_one_and_th
         ids.push(world.upload("ben", TRIAL, name, name.as_bytes().to_vec()).await["_id"].as_str().unwrap().to_owned());
     }
     world.settle().await;
-    let past_the_feed = |world: &World, writes: &[(&str, &str)]| {
-        let mut connection = elsewhere(world.folder());
-        let transaction = connection.transaction().unwrap();
-        let triggers: Vec<String> = transaction
-            .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
-            .unwrap()
-            .query_map([], |row| row.get(0))
-            .unwrap()
-            .map(Result::unwrap)
-            .collect();
-        for trigger in triggers {
-            transaction.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
-        }
-        for (sql, id) in writes {
-            assert_eq!(transaction.execute(sql, [id]).unwrap(), 1);
-        }
-        transaction.commit().unwrap();
-    };
     let told = |log: Vec<StoredEvent>, id: &str| -> Vec<(String, String)> {
         let stream = format!("document-{id}");
         let of_document = log.into_iter().filter(|stored| stored.stream == stream);
@@ -229,9 +205,12 @@ async fn what_was_written_past_the_feed_is_found_at_night_also_behind_one_and_th
         kinds.filter(|(kind, _)| kind != "DocumentContentIdentified").collect()
     };
     let new = "0123456789abcdef01234567";
-    let as_final = "UPDATE documents SET record = json_set(record, '$.Status', 'final') WHERE id = ?1";
-    let insert = "INSERT INTO documents (id, record) SELECT ?1, json_set(record, '$._id', ?1) FROM documents LIMIT 1";
-    past_the_feed(&world, &[(as_final, &ids[2]), (insert, new), ("DELETE FROM documents WHERE id = ?1", &ids[1])]);
+    let as_final = Write::Set(ids[2].clone(), "Status", "final");
+    let mut inserted = world.ports.documents.get(&ids[0]).await.unwrap().unwrap();
+    inserted.0.insert("_id".to_owned(), json!(new));
+    let insert = Write::Insert(new.to_owned(), Value::Object(inserted.0));
+    let writes = vec![as_final, insert, Write::Delete(ids[1].clone())];
+    write_past_the_feed(world.folder(), &world.ports, writes).await;
     let before = world.log().await.len();
     world.until("2026-11-17T03:00[UTC]").await;
     assert_eq!(world.log().await.len(), before, "nobody has told");
@@ -246,7 +225,8 @@ async fn what_was_written_past_the_feed_is_found_at_night_also_behind_one_and_th
     assert_eq!(told(log, new), [by("DocumentAdded", "external")]);
 
     // Nothing was told since, so that this night's look is as old as the last one.
-    past_the_feed(&world, &[("UPDATE documents SET record = json_remove(record, '$.Status') WHERE id = ?1", &ids[2])]);
+    let as_draft = Write::Set(ids[2].clone(), "Status", "draft");
+    write_past_the_feed(world.folder(), &world.ports, vec![as_draft]).await;
     world.until("2026-11-18T03:15[UTC]").await;
     let changed = by("DocumentChanged", "external");
     assert_eq!(told(world.log().await, &ids[2]), [added, changed.clone(), changed]);

@@ -12,9 +12,9 @@ use axum::http::Request;
 use futures::StreamExt;
 use jiff::Timestamp;
 use ports::{EventHash, FileKey};
-use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
+use crate::setup::{self, Kept, Setup, bytes_of, write_elsewhere};
 use crate::world::{World, mondays, parse};
 
 const TRIAL: &str = "ACME-101";
@@ -43,7 +43,7 @@ async fn a_week() -> (World, Value, Value) {
     (world, subscribed, record)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_inspector_replays_what_happened_in_order_and_who_did_it() {
     let (world, subscribed, record) = a_week().await;
     let answer = world.get("ada", "/api/audit/events?trial=ACME-101").await.expect(200);
@@ -110,47 +110,34 @@ async fn an_inspector_replays_what_happened_in_order_and_who_did_it() {
     assert_eq!(world.get("ada", &document).await.expect(200).json()["hashChain"], "intact");
 }
 
-/// Which of some texts stand in the files of a folder whose names begin like this.
-fn found(folder: &Path, begin: &str, texts: &[&str]) -> Vec<String> {
-    let mut files = 0;
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if !name.starts_with(begin) {
-            continue;
-        }
-        files += 1;
-        let bytes = std::fs::read(&path).unwrap();
-        let holds = |text: &&&str| bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()));
-        found.extend(texts.iter().filter(holds).map(|text| format!("{name} holds {text:?}")));
-    }
-    assert!(files > 0, "no {begin}…");
-    found
+/// Which of some texts stand in what is kept for something.
+async fn found<'t>(world: &World, kept: Kept, texts: &[&'t str]) -> Vec<&'t str> {
+    let bytes = bytes_of(kept, world.folder(), &world.ports).await;
+    assert!(bytes.len() > 1_000, "{kept:?}: only {} bytes", bytes.len());
+    let holds = |text: &&str| bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()));
+    texts.iter().filter(|text| holds(text)).copied().collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn no_name_address_file_name_or_reason_stands_in_events_or_views() {
     let (world, ..) = a_week().await;
     let names = ["Ada Berger", "Ben Okafor", "Chiara Nowak", "Dov Lindqvist", "@example.org"];
     let texts = ["canary-Quetzal", "canary-Axolotl", "A device study"];
     let all = [names.as_slice(), texts.as_slice()].concat();
-    let folder = world.folder();
-    assert_eq!(found(folder, "events.db", &all), [""; 0]);
-    assert_eq!(found(folder, "views.db", &all), [""; 0]);
+    assert_eq!(found(&world, Kept::Events, &all).await, [""; 0]);
+    assert_eq!(found(&world, Kept::Views, &all).await, [""; 0]);
     // The scan finds what is there.
-    assert!(found(folder, "directory.db", &names).len() >= names.len());
-    assert!(found(folder, "documents.db", &texts[..2]).len() >= 2);
-    assert!(found(folder, "events.db", &["SubscriptionStarted", "ACME-101"]).len() >= 2);
+    assert_eq!(found(&world, Kept::People, &names).await, names);
+    assert_eq!(found(&world, Kept::Documents, &texts[..2]).await, texts[..2]);
+    assert_eq!(found(&world, Kept::Events, &["SubscriptionStarted", "ACME-101"]).await.len(), 2);
+    assert_eq!(found(&world, Kept::Views, &["ACME-101"]).await.len(), 1);
 }
 
 /// Records as another program left them, the first few with a file.
 async fn existing_collection(folder: &Path, records: usize, files: usize, now: Timestamp) {
-    let mut connection = Connection::open(folder.join("documents.db")).unwrap();
-    connection.execute_batch("CREATE TABLE documents (id TEXT PRIMARY KEY, record TEXT)").unwrap();
-    let transaction = connection.transaction().unwrap();
-    let url = format!("file:{}", folder.join("files").display());
+    let url = Setup::chosen().urls(folder).await.files;
     let (originals, _) = adapters::file_store::open(&url, &ports::Clock::simulated(now)).await.unwrap();
+    let mut writes = Vec::new();
     for number in 0..records {
         let id = format!("{number:024x}");
         let key = format!("trials/{TRIAL}/{id}/upload");
@@ -159,16 +146,16 @@ async fn existing_collection(folder: &Path, records: usize, files: usize, now: T
             "_id": id, "Filename": format!("{number}.csv"), "FileLocation": format!("s3://trialbrief/{key}"),
             "Size": body.len(), "MD5": "0".repeat(32), "Kind": "table",
         });
-        transaction.execute("INSERT INTO documents VALUES (?1, ?2)", params![id, record.to_string()]).unwrap();
+        writes.push(setup::Write::Insert(id, record));
         if number < files {
             let stream = futures::stream::once(async move { Ok(body.into()) }).boxed();
             originals.put(&FileKey::new(key).unwrap(), stream).await.unwrap();
         }
     }
-    transaction.commit().unwrap();
+    write_elsewhere(folder, writes).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "tells how long it took")]
 async fn an_existing_collection_is_present_and_none_of_it_was_added() {
     const RECORDS: usize = 10_000;
@@ -201,7 +188,7 @@ async fn an_existing_collection_is_present_and_none_of_it_was_added() {
     assert_eq!(row("Analysed "), format!("{} of 10,001", FILES + 1), "the other files are missing");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_program_says_how_it_is() {
     let (world, ..) = a_week().await;
     let get = async |path: &str| world.ask(Request::get(path).body(Body::empty()).unwrap()).await;
@@ -247,7 +234,7 @@ fn samples(text: &str) -> Vec<(String, f64)> {
     samples
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_client_is_served_with_its_policy_and_routes_that_are_none_are_problems() {
     let world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     let ask = async |method: &str, path: &str| {
@@ -291,14 +278,14 @@ async fn the_client_is_served_with_its_policy_and_routes_that_are_none_are_probl
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_reads_mails_of_others_where_the_program_is_no_demo() {
     let world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.get("ada", "/api/outbox").await.expect(404);
     assert_eq!(world.get("ada", "/api/me").await.expect(200).json()["outbox"], false);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_api_is_documented_as_stored() {
     let world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     let served = world.get("ada", "/openapi.json").await.expect(200).json();

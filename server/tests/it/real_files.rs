@@ -103,7 +103,7 @@ struct Analysed {
     flagged: bool,
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn files_that_nobody_here_made_become_a_report_that_other_programs_accept() {
     let pictures_and_more = files_in(&named("TRIALBRIEF_SKIMAGE_DATA"), LARGEST_BYTES);
     let tables = files_in(&named("TRIALBRIEF_LIFELINES_DATA"), LARGEST_BYTES);

@@ -38,7 +38,7 @@ fn utc(instant: &str) -> Value {
     json!(parse(instant).to_string())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_so_far_moves_no_schedule_and_no_figure_of_the_regular_one() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -81,7 +81,7 @@ async fn a_report_so_far_moves_no_schedule_and_no_figure_of_the_regular_one() {
     assert!(texts.iter().any(|text| text.contains("2 documents added") && !text.contains("So far")), "{texts:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn at_exactly_the_periods_end_it_is_still_another_report_than_the_regular_one() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -100,7 +100,7 @@ async fn at_exactly_the_periods_end_it_is_still_another_report_than_the_regular_
     assert_eq!(last, (true, utc("2026-11-23T00:00[Europe/Berlin]"), utc("2026-11-23T08:00[Europe/Berlin]")));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_is_the_same_mail_whenever_it_comes_again() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -134,7 +134,7 @@ async fn the_same_key_is_the_same_mail_whenever_it_comes_again() {
     assert_eq!(status, "paused");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn of_different_requests_at_once_under_one_key_one_is_carried_out_and_the_others_are_told() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     let titled = |title: String| {
@@ -153,7 +153,7 @@ async fn of_different_requests_at_once_under_one_key_one_is_carried_out_and_the_
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn it_is_refused_where_there_is_nothing_to_send() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -167,4 +167,45 @@ async fn it_is_refused_where_there_is_nothing_to_send() {
     let refused = world.send("chi", "POST", &path_of(&subscribed), json!({})).await.expect(409).json();
     assert!(refused["type"].as_str().unwrap().ends_with("subscription-paused"), "{refused}");
     assert_eq!(told(&world).await.iter().filter(|(so_far, ..)| *so_far).count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_correlation_leads_from_the_request_to_the_mail_and_another_from_the_upload_to_its_analysis() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let traced = |request: axum::http::request::Builder| {
+        request.header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01")).body(Body::empty()).unwrap()
+    };
+    let correlated = async |world: &World, stream: &str| -> Vec<(String, bool, bool)> {
+        let log = world.log().await;
+        let of_stream = log.iter().filter(|stored| stored.stream.starts_with(stream)).map(|stored| {
+            let cause = stored.metadata().unwrap().cause;
+            let is_known = cause.causation.is_some_and(|id| log.iter().any(|other| other.event.id == id));
+            (stored.event.kind.clone(), cause.correlation.simple().to_string() == TRACE, is_known)
+        });
+        of_stream.collect()
+    };
+    let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
+    world.open_trial(TRIAL).await;
+    let subscribed = world.subscribe("chi", TRIAL, mondays()).await;
+    world.upload("ben", TRIAL, "first.txt", b"first\n".to_vec()).await;
+    world.until("2026-11-18T10:07:30[Europe/Berlin]").await;
+    let request = Request::post(path_of(&subscribed)).header("Trialbrief-Person", "chi");
+    world.ask(traced(request.header("Idempotency-Key", "now"))).await.expect(202);
+    world.settle().await;
+    let told = |kind: &str, follows: bool| (kind.to_owned(), true, follows);
+    let report = [told("ReportScheduled", true), told("ReportRendered", true)];
+    assert_eq!(correlated(&world, "report-").await, report);
+    let delivery = [told("DeliveryRequested", false), told("DeliveryAttempted", true), told("DeliverySent", true)];
+    assert_eq!(correlated(&world, "delivery-").await, delivery);
+
+    let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
+    world.open_trial(TRIAL).await;
+    let path = format!("/api/documents?TrialId={TRIAL}&Filename=second.txt");
+    let request = Request::post(path).header("Trialbrief-Person", "ben").header("Idempotency-Key", "second");
+    let mut request = traced(request.header("Content-Type", "application/octet-stream"));
+    *request.body_mut() = Body::from("second\n");
+    world.ask(request).await.expect(201);
+    world.settle().await;
+    assert_eq!(correlated(&world, "document-").await, [told("DocumentAdded", false)]);
+    assert_eq!(correlated(&world, "content-").await, [told("ContentAnalysed", true)]);
 }

@@ -73,7 +73,7 @@ fn messages_to(server: &Server, user: &str) -> usize {
     seen.messages.iter().filter(is_theirs).count()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn one_bad_recipient_never_affects_another() {
     let server = serve(|_, _, line| match line.starts_with("RCPT TO:<chi@") {
         true => Answer::Say(b"550 5.1.1 no such user"),
@@ -95,7 +95,7 @@ async fn one_bad_recipient_never_affects_another() {
     assert_eq!(SUBSCRIBERS.map(|user| messages_to(&server, user)), [1, 0, 1], "nothing is repeated");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_put_off_is_tried_again_after_a_while() {
     let tried = AtomicUsize::new(0);
     let server =
@@ -119,7 +119,7 @@ async fn what_is_put_off_is_tried_again_after_a_while() {
     assert_eq!(SUBSCRIBERS.map(|user| messages_to(&server, user)), [1, 1, 1]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn mail_for_a_server_that_is_away_waits_and_outlives_a_restart() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let folder = tempfile::tempdir().unwrap();
@@ -135,7 +135,7 @@ async fn mail_for_a_server_that_is_away_waits_and_outlives_a_restart() {
     assert_eq!(SUBSCRIBERS.map(|user| messages_to(&server, user)), [1, 1, 1]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_was_handed_over_without_an_answer_is_unknown_and_never_repeated() {
     let server = serve(|_, _, line| if line == "." { Answer::Close } else { Answer::Usual }).await;
     let mut world = subscribed(server.port).await;

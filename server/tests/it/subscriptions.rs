@@ -35,7 +35,7 @@ async fn revisions(world: &World, subscribed: &Value) -> usize {
     world.ports.log.read(&stream, 0).await.unwrap().len()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_wish_is_one_subscription_and_an_ended_one_begins_its_next_term() {
     let world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -79,7 +79,7 @@ async fn the_same_wish_is_one_subscription_and_an_ended_one_begins_its_next_term
     world.send("ben", "PATCH", &path_of(&next), json!({"paper": "letter"})).await.expect(404);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn who_subscribes_after_a_quiet_time_waits_for_the_next_due() {
     let mut world = World::at("2026-11-02T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -93,7 +93,7 @@ async fn who_subscribes_after_a_quiet_time_waits_for_the_next_due() {
     assert_eq!(period_of(&world.reports(TRIAL).await[0]), berlin("2026-11-16", "2026-11-23"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn periods_follow_each_other_through_reschedules_another_zone_a_pause_and_a_resume() {
     let mut world = World::at("2026-11-02T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -160,7 +160,7 @@ async fn last_opened(world: &World) -> (Timestamp, Vec<Timestamp>) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn missed_dues_become_one_report_that_covers_all_of_them() {
     let mut world = World::at("2026-11-02T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -202,7 +202,7 @@ fn text_of(mail: &Message<'_>) -> String {
     mail.body_text(0).unwrap().into_owned()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn eight_and_seventeen_o_clock_share_one_report() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;
@@ -231,7 +231,7 @@ async fn eight_and_seventeen_o_clock_share_one_report() {
     assert_eq!(of_the_week, 2, "the same bytes to both");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_week_has_one_mail_also_when_the_clocks_change() {
     // 02:30 occurs twice on 25 October 2026, and not at all on 28 March 2027.
     for (begin, change, due) in [
@@ -275,7 +275,7 @@ async fn one_click(world: &World, method: &str, path: &str) -> u16 {
     world.ask(request).await.status.as_u16()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_link_of_a_mail_ends_one_subscription_and_only_when_it_is_posted_to() {
     let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     world.open_trial(TRIAL).await;

@@ -20,6 +20,8 @@ use trialbrief::app::{self, App, AppSettings};
 use trialbrief::config::{self, Sources};
 use trialbrief::wire::{self, Urls};
 
+use crate::setup::Setup;
+
 /// The people of every story.
 pub const PEOPLE: [(&str, &str); 4] =
     [("ada", "Ada Berger"), ("ben", "Ben Okafor"), ("chi", "Chiara Nowak"), ("dov", "Dov Lindqvist")];
@@ -81,7 +83,7 @@ impl World {
         now: Timestamp,
         change: impl FnOnce(Urls) -> Urls,
     ) -> Self {
-        let urls = change(Urls::embedded(folder.to_str().unwrap()));
+        let urls = change(Setup::chosen().urls(&folder).await);
         let ports = wire::connect(&urls, Clock::simulated(now)).await.unwrap();
         for (user, name) in PEOPLE {
             let address = Some(format!("{user}@example.org"));
@@ -278,13 +280,13 @@ async fn with_open_work() -> World {
     world
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 #[should_panic(expected = "open work is left")]
 async fn a_story_that_ends_with_open_work_fails() {
     drop(with_open_work().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_story_may_mean_to_end_with_open_work() {
     with_open_work().await.leave_open_work();
 }

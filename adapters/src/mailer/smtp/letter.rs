@@ -30,6 +30,11 @@ impl<'a> Letter<'a> {
         Ok(Self { from, to, pieces, is_ascii })
     }
 
+    /// The recipient's domain, as it is written.
+    pub(super) fn domain(&self) -> &str {
+        self.to.domain()
+    }
+
     /// The commands that open the transfer, or why this server cannot take the mail.
     pub(super) fn commands(&self, server: &ServerInfo) -> Result<(MailCommand, Rcpt), String> {
         let mut parameters = Vec::new();

@@ -40,6 +40,10 @@ pub(super) struct Settings {
     pub(super) credentials: Option<Credentials>,
     pub(super) helo: Option<String>,
     pub(super) connections: usize,
+    /// Mails that one connection takes.
+    pub(super) per_connection: usize,
+    /// Mails that are under way at once to one domain.
+    pub(super) per_domain: usize,
     pub(super) timeout: Duration,
     pub(super) answer_timeout: Duration,
 }
@@ -58,10 +62,12 @@ impl Settings {
             credentials: credentials(&url)?,
             helo: None,
             connections: 8,
+            per_connection: 100,
+            per_domain: 8,
             timeout: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(300),
         };
-        let (mut in_clear, mut ca) = (false, None);
+        let (mut in_clear, mut ca, mut per_domain) = (false, None, None);
         for (option, value) in url.query_pairs() {
             match option.as_ref() {
                 "tls" if value == "none" && !implicit => in_clear = true,
@@ -70,15 +76,19 @@ impl Settings {
                 "helo" if is_helo(&value) => settings.helo = Some(value.into_owned()),
                 "helo" => return Err(rejected("has a helo= that is no domain name")),
                 "connections" => settings.connections = number(&option, &value, 1..=1000)?,
+                "per_connection" => settings.per_connection = number(&option, &value, 1..=1_000_000)?,
+                "per_domain" => per_domain = Some(number(&option, &value, 1..=1000)?),
                 "timeout" => settings.timeout = Duration::from_secs(number(&option, &value, 1..=3600)?),
                 "answer_timeout" => settings.answer_timeout = Duration::from_secs(number(&option, &value, 1..=3600)?),
                 unknown => {
                     return Err(rejected(&format!(
-                        "has the option {unknown:?}; there are tls, ca, helo, connections, timeout, answer_timeout"
+                        "has the option {unknown:?}; there are tls, ca, helo, connections, per_connection, per_domain, timeout, \
+                         answer_timeout"
                     )));
                 }
             }
         }
+        settings.per_domain = per_domain.unwrap_or(settings.connections);
         settings.security = match (in_clear, is_loopback(&host)) {
             (true, true) => Security::None,
             (true, false) => return Err(rejected("has tls=none with a host that is not this machine")),

@@ -4,6 +4,8 @@ use ports::{Error, Find, Order, Result, Table};
 use rusqlite::types::Value as Sql;
 use serde_json::Value;
 
+use crate::view_store::{check_table, fitting_index};
+
 /// A statement and what to bind to it.
 #[derive(Debug)]
 pub(super) struct Query {
@@ -19,16 +21,6 @@ pub(super) fn column(field: &str) -> String {
 /// The index over some fields.
 pub(super) fn index_name(table: &str, fields: &[&str]) -> String {
     format!("view_{table}_by_{}", fields.join("__"))
-}
-
-/// Names become part of statements, so that nothing but plain words may come through.
-pub(super) fn check_table(table: &Table) -> Result<()> {
-    let is_word = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if is_word(table.name) && table.indexes.iter().all(|index| !index.is_empty() && index.iter().all(|f| is_word(f))) {
-        Ok(())
-    } else {
-        Err(Error::Rejected(format!("view {:?} or one of its indexes has an impossible name", table.name)))
-    }
 }
 
 /// Writes the statement.
@@ -89,23 +81,6 @@ impl Query {
         self.sql += &format!(" ORDER BY {order} LIMIT ?{}", self.values.len());
         self
     }
-}
-
-/// The index whose first fields are the equals, in whatever order, and whose last is the range. None is needed for all rows.
-fn fitting_index(table: &Table, find: &Find) -> Result<Option<&'static [&'static str]>> {
-    let equals: Vec<&str> = find.equals.iter().map(|(field, _)| *field).collect();
-    let range = find.range.as_ref().map(|range| range.field);
-    if equals.is_empty() && range.is_none() {
-        return Ok(None);
-    }
-    let fits = |index: &&&[&str]| {
-        let (first, last) = index.split_at(equals.len().min(index.len()));
-        first.len() == equals.len() && first.iter().all(|field| equals.contains(field)) && last == range.as_slice()
-    };
-    table.indexes.iter().find(fits).copied().map(Some).ok_or_else(|| {
-        let wanted: Vec<_> = equals.into_iter().chain(range).collect();
-        Error::Rejected(format!("view {:?} declares no index {wanted:?}", table.name))
-    })
 }
 
 /// A value that an index holds.

@@ -33,9 +33,11 @@ pub async fn read(store: &dyn FileStore, key: &FileKey, range: Option<Range<u64>
     Some((found.size, bytes))
 }
 
-/// The keys under a prefix, as listed.
+/// The keys under a prefix, each as often as it is listed, sorted.
 pub async fn keys(store: &dyn FileStore, prefix: &str) -> Vec<String> {
-    store.list(prefix).map(|entry| entry.unwrap().key.to_string()).collect().await
+    let mut keys: Vec<_> = store.list(prefix).map(|entry| entry.unwrap().key.to_string()).collect().await;
+    keys.sort();
+    keys
 }
 
 /// The contract. Keys under `home` (which ends in `/` and holds nothing yet) may be used; `foreign` begins another store's keys.
@@ -45,7 +47,8 @@ pub async fn suite(store: Arc<dyn FileStore>, home: &str, foreign: &str) {
     a_put_is_whole_or_nothing(store, home).await;
     ranges_are_cut_to_the_size(store, home).await;
     deleting_twice_is_no_error(store, home).await;
-    listing_is_in_order_of_key(store, home).await;
+    what_its_key_names_may_be_stored_again(store, home).await;
+    each_file_is_listed_once(store, home).await;
     parallel_puts_of_one_key_leave_one_whole_file(store, home).await;
     keys_of_another_store_are_rejected(store, home, foreign).await;
 }
@@ -124,10 +127,22 @@ async fn deleting_twice_is_no_error(store: &dyn FileStore, home: &str) {
     assert_eq!(store.size(&key).await, Ok(Some(5)));
 }
 
-async fn listing_is_in_order_of_key(store: &dyn FileStore, home: &str) {
-    // `-` and `.` sort before the `/` that ends a folder's name, letters and digits behind it.
+async fn what_its_key_names_may_be_stored_again(store: &dyn FileStore, home: &str) {
+    let key = key(&format!("{home}{}", "5e".repeat(32)));
+    for _ in 0..2 {
+        assert_eq!(store.put(&key, body(b"the same")).await, Ok(8));
+        assert_eq!(read(store, &key, None).await, Some((8, b"the same".to_vec())));
+    }
+    // What is there has another size, so it is not what the key names.
+    assert_eq!(store.put(&key, body(b"whole")).await, Ok(5));
+    assert_eq!(read(store, &key, None).await, Some((5, b"whole".to_vec())));
+    store.delete(&key).await.unwrap();
+}
+
+async fn each_file_is_listed_once(store: &dyn FileStore, home: &str) {
+    // Names that begin with other names, and folders between files.
     let names = ["x-1", "x.2", "x/1", "x/10", "x/2/a", "x/B", "x/a", "x0", "xa/1", "y"];
-    for name in names.iter().rev() {
+    for name in names {
         store.put(&key(&format!("{home}list/{name}")), body(name.as_bytes())).await.unwrap();
     }
     let prefixes = ["", "x", "x/", "x/1", "x/2", "x/2/", "xa", "x-", "none", "x/none/at/all"];
@@ -138,8 +153,10 @@ async fn listing_is_in_order_of_key(store: &dyn FileStore, home: &str) {
     }
     let entries: Vec<_> = store.list(&format!("{home}list/x/2")).map(Result::unwrap).collect().await;
     assert_eq!(entries.iter().map(|entry| entry.size).collect::<Vec<_>>(), [5]);
+    let first = store.list(&format!("{home}list/x/1")).next().await.unwrap().unwrap();
+    assert_eq!(first.key.as_str(), format!("{home}list/x/1"), "before the longer ones");
     let everything = keys(store, "").await;
-    assert!(everything.is_sorted() && everything.len() > names.len());
+    assert!(everything.windows(2).all(|pair| pair[0] < pair[1]) && everything.len() > names.len());
     assert!(everything.iter().all(|key| key.starts_with(home.split_inclusive('/').next().unwrap())));
     for nowhere in ["..", "../", "/", "//", "%"] {
         assert_eq!(keys(store, nowhere).await, [""; 0], "{nowhere:?}");

@@ -5,6 +5,7 @@ pub mod document_store;
 pub mod event_log;
 pub mod file_store;
 pub mod key_ring;
+pub mod leases;
 pub mod mailer;
 pub mod view_store;
 pub mod work_queue;

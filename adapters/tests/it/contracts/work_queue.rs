@@ -34,7 +34,9 @@ async fn what_is_offered_twice_comes_once(queue: &dyn WorkQueue) {
     assert_eq!(taken.work, render("a"));
     queue.offer(&render("a")).await.unwrap();
     empty(queue).await;
+    assert_eq!(queue.depth(WorkKind::Render).await, Ok(1), "taken work counts");
     queue.finish(taken).await.unwrap();
+    assert_eq!(queue.depth(WorkKind::Render).await, Ok(0));
     empty(queue).await;
     queue.offer(&render("a")).await.unwrap();
     queue.finish(queue.take(WorkKind::Render).await.unwrap().unwrap()).await.unwrap();

@@ -1,9 +1,11 @@
 //! SMTP: outcomes against a server that misbehaves as told, the rest against a real one.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use adapters::mailer;
 use futures::future::join_all;
@@ -177,7 +179,8 @@ async fn what_was_handed_over_is_never_sent_again() {
 async fn connections_are_kept_bounded_and_given_up_when_idle() {
     let server = serve(|_, _, _| Answer::Usual).await;
     let clock = monday();
-    let mailer = in_clear(&server, &clock);
+    let url = format!("smtp://127.0.0.1:{}?tls=none&connections=2", server.port);
+    let mailer = mailer::open(&url, &clock).unwrap();
     let mails: Vec<_> = (0..30).map(|i| short(&format!("m{i}"), "a@example.org")).collect();
     assert!(join_all(mails.iter().map(|mail| mailer.send(mail))).await.iter().all(Result::is_ok));
     assert_eq!(server.seen.lock().unwrap().most_open, 2);
@@ -185,6 +188,73 @@ async fn connections_are_kept_bounded_and_given_up_when_idle() {
     pass(&clock, SignedDuration::from_secs(60));
     mailer.send(&mails[0]).await.unwrap();
     assert_eq!(server.seen.lock().unwrap().connections, 3);
+}
+
+#[tokio::test]
+async fn a_connection_is_left_politely_after_so_many_mails() {
+    let server = serve(|_, _, _| Answer::Usual).await;
+    let url = format!("smtp://127.0.0.1:{}?tls=none&timeout=1&connections=1&per_connection=3", server.port);
+    let mailer = mailer::open(&url, &monday()).unwrap();
+    for i in 0..7 {
+        mailer.send(&short(&format!("m{i}"), "a@example.org")).await.unwrap();
+    }
+    let seen = server.seen.lock().unwrap();
+    assert_eq!((seen.connections, seen.most_open), (3, 1), "the next waits until the last is closed");
+    let lives: Vec<usize> = seen.commands.split(|line| line == "QUIT").map(mails_in).collect();
+    assert_eq!(lives, [3, 3, 1]);
+}
+
+fn mails_in(commands: &[String]) -> usize {
+    commands.iter().filter(|line| *line == ".").count()
+}
+
+/// A server that counts the mails that are under way at once to `example.org`, in whatever case.
+async fn counting() -> (Server, Arc<AtomicUsize>) {
+    let most = Arc::new(AtomicUsize::new(0));
+    let (told, under_way) = (Arc::clone(&most), Mutex::new(HashSet::new()));
+    let server = serve(move |connection, _, line| {
+        let mut under_way = under_way.lock().unwrap();
+        if line.to_ascii_lowercase().ends_with("@example.org>") && line.starts_with("RCPT") {
+            under_way.insert(connection);
+        } else if line == "." {
+            told.fetch_max(under_way.len(), Ordering::SeqCst);
+            under_way.remove(&connection);
+        }
+        Answer::Usual
+    })
+    .await;
+    (server, most)
+}
+
+#[tokio::test]
+async fn no_more_mails_than_said_go_to_one_domain_at_once() {
+    for limit in [1, 3] {
+        let (server, most) = counting().await;
+        let url = format!("smtp://127.0.0.1:{}?tls=none&connections=8&per_domain={limit}", server.port);
+        let mailer = mailer::open(&url, &monday()).unwrap();
+        let recipients = ["a@example.org", "b@EXAMPLE.org", "c@elsewhere.example"];
+        let mails: Vec<_> = (0..60).map(|i| short(&format!("m{i}"), recipients[i % 3])).collect();
+        assert!(join_all(mails.iter().map(|mail| mailer.send(mail))).await.iter().all(Result::is_ok));
+        assert_eq!(most.load(Ordering::SeqCst), limit);
+        assert!(server.seen.lock().unwrap().most_open > limit, "the other domain has connections of its own");
+    }
+}
+
+#[tokio::test]
+async fn a_domain_that_does_not_answer_keeps_no_other_waiting() {
+    let server = answering("RCPT TO:<slow", Answer::Silence).await;
+    let limits = "connections=2&per_domain=1&timeout=5&answer_timeout=3";
+    let mailer = mailer::open(&format!("smtp://127.0.0.1:{}?tls=none&{limits}", server.port), &monday()).unwrap();
+    let slow: Vec<_> = (0..5).map(|i| short(&format!("s{i}"), "slow@example.org")).collect();
+    let quick: Vec<_> = (0..5).map(|i| short(&format!("q{i}"), "quick@elsewhere.example")).collect();
+    let sent = join_all(slow.iter().chain(&quick).map(|mail| mailer.send(mail))).await;
+    assert!(sent[5..].iter().all(Result::is_ok), "{sent:?}");
+    for (sent, said) in
+        sent.into_iter().zip(["no answer within 5 s", "waited 3 s", "waited 3 s", "waited 3 s", "waited 3 s"])
+    {
+        let (outcome, why) = outcome(sent);
+        assert!(outcome == Outcome::Later && why.contains(said), "{why}");
+    }
 }
 
 #[tokio::test]

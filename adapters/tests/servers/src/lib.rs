@@ -4,6 +4,7 @@
 //! gives the one that all tests of a process use: each test keeps to a database, bucket or prefix of its own.
 
 #![expect(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::panic,
     reason = "support of tests: what goes wrong here fails the test that asked"
@@ -118,6 +119,13 @@ impl Server {
         *process = Some(child);
     }
 
+    /// Kills it and starts it again with further arguments.
+    pub fn restart_with(&mut self, further: &[&str]) {
+        self.kill();
+        self.arguments.extend(further.iter().map(|argument| (*argument).to_owned()));
+        self.go_on();
+    }
+
     /// Stops it where it is, with its connections open, until [`Server::resume`].
     pub fn pause(&self) {
         self.signal(Signal::STOP);
@@ -173,9 +181,10 @@ pub(crate) fn installed(program: &str) -> PathBuf {
 /// Starts a process that ends with ours. The kernel ties a child's end to the thread that started it, so that thread must live as
 /// long as we do.
 fn spawn(command: Command) -> Child {
-    static SPAWNER: OnceLock<Mutex<Sender<(Command, Sender<Child>)>>> = OnceLock::new();
+    type Order = (Command, Sender<Child>);
+    static SPAWNER: OnceLock<Mutex<Sender<Order>>> = OnceLock::new();
     let spawner = SPAWNER.get_or_init(|| {
-        let (sender, orders) = channel::<(Command, Sender<Child>)>();
+        let (sender, orders) = channel::<Order>();
         std::thread::spawn(move || {
             for (mut command, answer) in orders {
                 let child = command.spawn().unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"));

@@ -2,7 +2,10 @@
 
 use std::sync::OnceLock;
 
-use crate::{Server, free_port, installed};
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::{Client, Config};
+
+use crate::{Server, free_port, installed, unique};
 
 /// The access key that may do everything.
 pub const ACCESS_KEY: &str = "testkey";
@@ -46,6 +49,25 @@ pub fn start() -> Server {
 pub fn shared() -> &'static Server {
     static SHARED: OnceLock<Server> = OnceLock::new();
     SHARED.get_or_init(start)
+}
+
+/// A client with all rights.
+#[must_use]
+pub fn client(server: &Server) -> Client {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(Credentials::new(ACCESS_KEY, SECRET, None, None, "tests"))
+        .region(Region::new("us-east-1"))
+        .endpoint_url(format!("http://{}", server.address()))
+        .force_path_style(true);
+    Client::from_conf(config.build())
+}
+
+/// Makes a bucket and answers its name.
+pub async fn bucket(server: &Server) -> String {
+    let name = unique("bucket");
+    client(server).create_bucket().bucket(&name).send().await.expect("a new bucket");
+    name
 }
 
 /// A URL for the setting `files`.

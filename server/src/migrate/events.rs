@@ -1,0 +1,164 @@
+//! The log: the same events in the same order, and one hash folded over each side.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use futures::future;
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use indicatif::ProgressBar;
+use ports::{
+    Categories, EventFeed, EventHash, EventLog, Expected, Fed, MAX_APPEND_BYTES, NewEvent, Position, Result,
+    StoredEvent,
+};
+
+use super::Compared;
+
+/// Events that go into one append at most: their metadata takes room in a request too.
+const MOST_IN_ONE_APPEND: usize = 512;
+
+/// A log, event by event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Folded {
+    pub(super) events: u64,
+    hash: EventHash,
+}
+
+impl Folded {
+    fn then(self, event: EventHash) -> Self {
+        Self { events: self.events + 1, hash: self.hash.then(event) }
+    }
+}
+
+/// What the target holds of the source's log.
+pub(super) struct Prefix {
+    pub(super) of_target: Folded,
+    /// Where it ends at the source.
+    after: Option<Position>,
+    /// Whether the source has nothing behind it.
+    pub(super) is_whole: bool,
+}
+
+fn all(feed: &Arc<dyn EventFeed>, after: Option<Position>) -> BoxStream<'static, Result<StoredEvent>> {
+    let events = feed.read(after, Categories::ALL).try_filter_map(|fed| {
+        future::ready(Ok(match fed {
+            Fed::Event(event) => Some(event),
+            Fed::Passed(_) => None,
+        }))
+    });
+    events.boxed()
+}
+
+/// How far the target has come. Refuses one that holds anything but the beginning of the source's log.
+pub(super) async fn compare(
+    source: &Arc<dyn EventFeed>,
+    target: &Arc<dyn EventFeed>,
+    bar: &ProgressBar,
+) -> anyhow::Result<Prefix> {
+    bar.set_message("looking at events");
+    let (mut here, mut there) = (all(source, None), all(target, None));
+    let mut prefix = Prefix { of_target: Folded::default(), after: None, is_whole: false };
+    while let Some(at_target) = there.next().await {
+        let at_target = at_target.context("events: the target's log")?;
+        let at_source = here.next().await.transpose().context("events: the source's log")?;
+        let Some(at_source) = at_source.filter(|event| event.hash() == at_target.hash()) else {
+            bail!(
+                "events: the target holds {}@{} as event {}, which is not the source's: it is in use, or of another \
+                 source; give an empty target",
+                at_target.stream,
+                at_target.revision,
+                prefix.of_target.events + 1
+            );
+        };
+        prefix.of_target = prefix.of_target.then(at_target.hash());
+        prefix.after = Some(at_source.position);
+        bar.inc(1);
+    }
+    prefix.is_whole = here.next().await.transpose().context("events: the source's log")?.is_none();
+    Ok(prefix)
+}
+
+/// Appends what the target does not have yet; answers the source's whole log.
+pub(super) async fn copy(
+    source: &Arc<dyn EventFeed>,
+    target: &Arc<dyn EventLog>,
+    prefix: &Prefix,
+    bar: &ProgressBar,
+) -> anyhow::Result<Folded> {
+    bar.set_message("moving events");
+    bar.set_position(prefix.of_target.events);
+    let mut whole = prefix.of_target;
+    let mut joined = Joined::default();
+    let mut events = all(source, prefix.after);
+    while let Some(event) = events.next().await {
+        let event = event.context("events: the source's log")?;
+        whole = whole.then(event.hash());
+        if !joined.takes(&event) {
+            joined.append(target, bar).await?;
+        }
+        joined.push(event);
+    }
+    joined.append(target, bar).await?;
+    Ok(whole)
+}
+
+/// Neighbours in the log that belong to one stream: one append.
+#[derive(Default)]
+struct Joined {
+    stream: String,
+    first: u64,
+    events: Vec<NewEvent>,
+    bytes: usize,
+}
+
+impl Joined {
+    fn takes(&self, event: &StoredEvent) -> bool {
+        self.events.is_empty()
+            || (self.stream == event.stream
+                && self.events.len() < MOST_IN_ONE_APPEND
+                && self.bytes + event.event.data.len() <= MAX_APPEND_BYTES)
+    }
+
+    fn push(&mut self, stored: StoredEvent) {
+        if self.events.is_empty() {
+            (self.stream, self.first) = (stored.stream, stored.revision);
+        }
+        self.bytes += stored.event.data.len();
+        self.events.push(stored.event);
+    }
+
+    /// One after the other, for the order of appends is the order of the log.
+    async fn append(&mut self, target: &Arc<dyn EventLog>, bar: &ProgressBar) -> anyhow::Result<()> {
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        let expected = self.first.checked_sub(1).map_or(Expected::NoStream, Expected::Revision);
+        let appended = target.append(&self.stream, expected, &self.events).await;
+        appended.with_context(|| {
+            format!("events: appending {}@{}; run the same command again to go on", self.stream, self.first)
+        })?;
+        bar.inc(self.events.len() as u64);
+        *self = Self::default();
+        Ok(())
+    }
+}
+
+/// Compares the source's log with what is read back from the target.
+pub(super) async fn verify(
+    source: Folded,
+    target: &Arc<dyn EventFeed>,
+    bar: &ProgressBar,
+) -> anyhow::Result<Vec<Compared>> {
+    bar.set_message("comparing events");
+    bar.set_position(0);
+    let mut found = Folded::default();
+    let mut events = all(target, None);
+    while let Some(event) = events.next().await {
+        found = found.then(event.context("events: the target's log")?.hash());
+        bar.inc(1);
+    }
+    let compared = |what, source: String, target: String| Compared { what, source, target, differences: Vec::new() };
+    Ok(vec![
+        compared("events", source.events.to_string(), found.events.to_string()),
+        compared("log hash", source.hash.to_string(), found.hash.to_string()),
+    ])
+}
