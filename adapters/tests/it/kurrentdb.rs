@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use adapters::event_log;
 use kurrentdb::{AppendToStreamOptions, Client, EventData, StreamState};
-use ports::{Categories, Clock, Error, EventFeed, EventLog, Expected, Fed, Position, StoredEvent};
-use test_servers::{Server, kurrentdb as server, unique};
+use ports::{Categories, Clock, Error, Expected, Fed, Position, StoredEvent};
+use test_servers::{Server, free_port, kurrentdb as server, unique};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, timeout};
 
 use crate::contracts;
 use crate::contracts::event_log::{Opened, event, tell};
+use crate::stand_in::access::make_certificate;
 
 /// Longer than anything here takes; what takes longer hangs.
 const AT_MOST: Duration = Duration::from_secs(60);
@@ -219,6 +220,55 @@ async fn user_and_password_are_sent_with_each_call_and_wrong_ones_refused_when_i
     let (log, feed) = open(&format!("kurrentdb://admin:p%40ss%3Aw%C3%B6rd@{place}")).await;
     log.append("a-1", Expected::NoStream, &[event("first")]).await.unwrap();
     assert_eq!(tell(&*feed, None, Categories::ALL).await.0, log.read("a-1", 0).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_only_a_server_whose_certificate_is_known_is_spoken_to() {
+    let folder = tempfile::tempdir().unwrap();
+    make_certificate(folder.path());
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (certificate, key) = (path("cert.pem"), path("key.pem"));
+    let Some(server) = own_server(&["--tls-cert", &certificate, "--tls-key", &key]) else { return };
+    let place = format!("kurrentdb://localhost:{}?prefix=a", server.address().port());
+    let (log, _) = open(&format!("{place}&tlsCaFile={certificate}")).await;
+    log.append("a-1", Expected::NoStream, &[event("first")]).await.unwrap();
+    assert_eq!(log.read("a-1", 0).await.unwrap().len(), 1);
+
+    let unknown = refusal(&place).await;
+    assert!(matches!(&unknown, Error::Unavailable(text) if text.contains("with tls=true")), "{unknown}");
+    for file in [key, path("missing.pem")] {
+        let refused = refusal(&format!("{place}&tlsCaFile={file}")).await;
+        assert!(matches!(&refused, Error::Rejected(text) if text.contains(&file)), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_hosts_one_that_lives_is_found_and_found_again() {
+    let Some(server) = own_server(&[]) else { return };
+    let address = server.address();
+    let several = format!("kurrentdb://127.0.0.1:{},{address}?tls=false&prefix=a", free_port());
+    for url in [several, format!("kurrentdb+discover://{address}?tls=false&prefix=b")] {
+        let (log, feed) = open(&url).await;
+        log.append("a-1", Expected::NoStream, &[event("first")]).await.unwrap();
+        kill_and_restart(&server).await;
+        let second = async {
+            while let Err(error) = log.append("a-1", Expected::Revision(0), &[event("second")]).await {
+                assert!(matches!(error, Error::Unavailable(_)), "{error}");
+            }
+            tell(&*feed, None, Categories::ALL).await.0.len()
+        };
+        assert_eq!(timeout(AT_MOST, second).await.unwrap(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_has_read_another_log_is_stopped() {
+    let (log, feed) = open(&server::shared_url(&unique("another"))).await;
+    let last = log.append("a-1", Expected::NoStream, &[event("first")]).await.unwrap();
+    let beyond = Position { commit: last.commit + (1 << 40), prepare: last.prepare + (1 << 40) };
+    let told: Result<Vec<Fed>, Error> =
+        futures::TryStreamExt::try_collect(feed.read(Some(beyond), Categories::ALL)).await;
+    assert!(matches!(&told, Err(Error::Corrupt(text)) if text.contains("another log")), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
