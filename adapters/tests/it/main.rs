@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "allowed in tests by clippy.toml; their helpers need it too")]
 
 mod contracts;
+#[cfg(feature = "distributed")]
+mod kurrentdb;
 mod local;
 #[cfg(feature = "distributed")]
 mod mongodb;

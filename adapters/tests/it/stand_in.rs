@@ -1,7 +1,7 @@
 //! KurrentDB's stand-in answers as the real server was seen to: driven by the client that our adapter uses. Whatever needs no
 //! restart runs against the real server too, where `TRIALBRIEF_TEST_KURRENTDB` names one.
 
-mod access;
+pub mod access;
 mod crash;
 mod following;
 

@@ -1,6 +1,7 @@
 //! The client, made anew when it is broken; calls asked again until their outcome is known; errors in words of the ports.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ const GIVES_UP_AFTER: Duration = Duration::from_secs(5);
 pub(super) struct Connection {
     settings: Settings,
     current: Mutex<Current>,
+    /// Whether it was said that calls are slow here.
+    warned: AtomicBool,
 }
 
 /// The client that is used now.
@@ -42,7 +45,11 @@ impl Connection {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::new(settings.client.clone())
             .map_err(|error| Error::Rejected(format!("setting \"events\": {error}")))?;
-        Ok(Self { settings, current: Mutex::new(Current { client, generation: 0, prompt: false }) })
+        Ok(Self {
+            settings,
+            current: Mutex::new(Current { client, generation: 0, prompt: false }),
+            warned: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -105,7 +112,9 @@ impl Connection {
     pub(super) fn make_prompt(&self) {
         let ports: Vec<u16> =
             self.settings.client.hosts().iter().filter_map(|host| u16::try_from(host.port).ok()).collect();
-        if let Err(error) = set_no_delay(&ports) {
+        if let Err(error) = set_no_delay(&ports)
+            && !self.warned.swap(true, Ordering::Relaxed)
+        {
             warn!(%error, "each call to KurrentDB takes some 42 ms more: TCP_NODELAY cannot be set from here");
         }
     }

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use super::connection::{Connection, Delays};
 use super::event::{client_position, position, stored};
-use super::recorded;
+use super::{log_end, recorded};
 
 /// How long a reader waits for the tail to have what this process appended, and for the subscription to come back.
 const CATCHES_UP_WITHIN: Duration = Duration::from_secs(5);
@@ -94,10 +94,11 @@ impl Feed {
         *appended = (*appended).max(Some(position));
     }
 
-    /// Resolves when there may be events of ours behind a position.
+    /// Resolves when there may be events of ours behind a position: also while the subscription is broken, so that who waits asks
+    /// and learns it.
     pub(super) async fn grown(&self, after: Option<Position>) {
         // The sender lives in `self`, so that the bell cannot be gone.
-        drop(self.tail.subscribe().wait_for(|tail| tail.newest > after).await);
+        drop(self.tail.subscribe().wait_for(|tail| tail.broken.is_some() || tail.newest > after).await);
     }
 
     /// Keeps the tail: subscribes from where it ends, again and again.
@@ -168,6 +169,9 @@ impl Feed {
 
     async fn tell(self: Arc<Self>, after: Option<Position>, of: Categories) -> Result<BoxStream<'static, Result<Fed>>> {
         let (end, in_memory) = self.until_own_appends_are_in(after).await?;
+        if after > end {
+            self.check_is_of_this_log(after).await?;
+        }
         let Some(events) = in_memory else {
             return Ok(end.max(after).map_or_else(|| stream::empty().boxed(), |end| self.catch_up(after, end, of)));
         };
@@ -186,7 +190,6 @@ impl Feed {
 
     /// Waits until the tail has what this process appended so far; answers where it ends, and what is behind the position, if the
     /// tail reaches back so far.
-    #[expect(clippy::type_complexity, reason = "both are seen at one moment")]
     async fn until_own_appends_are_in(
         &self,
         after: Option<Position>,
@@ -194,13 +197,22 @@ impl Feed {
         let appended = *self.appended.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tail = self.tail.subscribe();
         let caught_up = tail.wait_for(|tail| tail.broken.is_none() && tail.end >= appended);
-        match timeout(CATCHES_UP_WITHIN, caught_up).await {
-            Ok(Ok(tail)) => return Ok((tail.end, tail.behind(after))),
-            // The sender lives in `self`.
-            Ok(Err(_)) | Err(_) => {}
+        if let Ok(Ok(tail)) = timeout(CATCHES_UP_WITHIN, caught_up).await {
+            return Ok((tail.end, tail.behind(after)));
         }
         let behind = || Error::Unavailable("the subscription to KurrentDB is behind what was appended here".to_owned());
         Err(self.tail.borrow().broken.clone().unwrap_or_else(behind))
+    }
+
+    /// Another process may have read further than this one; nobody has read further than the log reaches. A checkpoint may name
+    /// the place of an event to come, with prepare 0.
+    async fn check_is_of_this_log(&self, after: Option<Position>) -> Result<()> {
+        let is_event = after.is_some_and(|after| after.prepare != 0);
+        if is_event && log_end(&self.connection).await? < after {
+            let why = "a reader stands behind the end of the log: it has read another log";
+            return Err(Error::Corrupt(why.to_owned()));
+        }
+        Ok(())
     }
 
     /// What is told of an event: nothing where its category is not wanted.

@@ -111,7 +111,12 @@ fn credentials(user: &str) -> Result<Credentials> {
     Ok(Credentials::new(decode(login)?, decode(password)?))
 }
 
-/// The client panics over a file that holds something else.
-fn check_certificates(file: &str) -> std::result::Result<(), rustls::pki_types::pem::Error> {
-    CertificateDer::pem_file_iter(file)?.try_for_each(|certificate| certificate.map(drop))
+/// The client panics over a file that holds something else, and trusts nobody where it holds no certificate.
+fn check_certificates(file: &str) -> std::result::Result<(), String> {
+    let certificates = CertificateDer::pem_file_iter(file).map_err(|e| e.to_string())?;
+    match certificates.collect::<std::result::Result<Vec<_>, _>>() {
+        Ok(certificates) if certificates.is_empty() => Err("it holds no certificate".to_owned()),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
 }

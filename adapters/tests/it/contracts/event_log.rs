@@ -249,7 +249,8 @@ async fn the_feed_tells_only_the_wanted_categories_but_passes_all(log: &dyn Even
     assert_eq!(streams(Categories(&["nothing"])).await, [] as [&str; 0]);
     let (_, end) = tell(feed, start, Categories(&["nothing"])).await;
     let (told, again) = tell(feed, end, Categories::ALL).await;
-    assert_eq!((told, again), (vec![], end), "at the end there is only Passed");
+    assert_eq!(told, [], "at the end there is only Passed");
+    assert!(again >= end, "others may write to the same engine, so that the end moves on");
 }
 
 async fn the_bell_is_never_missed(log: &Arc<dyn EventLog>, feed: &Arc<dyn EventFeed>) {
@@ -278,13 +279,14 @@ async fn the_bell_is_never_missed(log: &Arc<dyn EventLog>, feed: &Arc<dyn EventF
 async fn everything_is_there_after_reopening(open: &impl AsyncFn() -> Opened) {
     let (log, feed) = open().await;
     let last = log.append("reopen-1", Expected::NoStream, &events(&["o0", "o1"])).await.unwrap();
-    let all = tell(&*feed, None, Categories::ALL).await;
+    let (all, _) = tell(&*feed, None, Categories::ALL).await;
     drop((log, feed));
     let (log, feed) = open().await;
-    assert_eq!(tell(&*feed, None, Categories::ALL).await, all);
+    let (again, end) = tell(&*feed, None, Categories::ALL).await;
+    assert_eq!(again, all);
     assert_eq!(log.append("reopen-1", Expected::NoStream, &events(&["o0", "o1"])).await, Ok(last));
     feed.grown(None).await;
-    assert!(poll_immediate(feed.grown(all.1)).await.is_none());
+    assert!(poll_immediate(feed.grown(end)).await.is_none());
     let next = log.append("reopen-1", Expected::Revision(1), &events(&["o2"])).await.unwrap();
     assert!(next > last);
 }

@@ -41,7 +41,8 @@ async fn who_sends_no_password_or_a_wrong_one_is_denied_also_over_tls() {
     assert!(first_append(&plain, "secured-3").await.is_err());
 }
 
-fn make_certificate(folder: &Path) {
+/// `cert.pem` and `key.pem` of `localhost`, in a folder.
+pub fn make_certificate(folder: &Path) {
     let arguments = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out cert.pem \
                      -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=CA:FALSE";
     let made = Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
