@@ -253,4 +253,8 @@ impl Worker for Analyst {
     async fn wake(&mut self) {
         self.queue.offered(WorkKind::Analyse).await;
     }
+
+    fn is_single_active(&self) -> bool {
+        false
+    }
 }

@@ -339,4 +339,8 @@ impl Worker for Mailer {
     async fn wake(&mut self) {
         self.queue.offered(WorkKind::Deliver).await;
     }
+
+    fn is_single_active(&self) -> bool {
+        false
+    }
 }

@@ -156,6 +156,10 @@ impl Worker for Renderer {
     async fn wake(&mut self) {
         self.queue.offered(WorkKind::Render).await;
     }
+
+    fn is_single_active(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

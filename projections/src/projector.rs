@@ -125,4 +125,8 @@ impl Worker for Projector {
     async fn wake(&mut self) {
         self.feed.grown(self.seen.flatten()).await;
     }
+
+    fn forget(&mut self) {
+        self.seen = None;
+    }
 }

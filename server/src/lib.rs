@@ -5,6 +5,7 @@ pub mod cli;
 mod client;
 pub mod config;
 pub mod demo;
+mod drive;
 mod health;
 mod listen;
 pub mod migrate;
@@ -12,6 +13,7 @@ mod openapi;
 mod outbox;
 mod probe;
 pub mod replay;
+pub mod roles;
 #[cfg(feature = "distributed")]
 pub mod telemetry;
 mod trace;

@@ -17,6 +17,7 @@ use super::layers::{Layers, Source};
 use super::problem::Problem;
 use super::store_url::{StoreUrl, masked};
 use super::{AnalysisConfig, Config, LogConfig, MailConfig, StoresConfig, TelemetryConfig};
+use crate::roles::Roles;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where people reach it, without a slash at the end.
     pub base_url: String,
+    /// What this process does.
+    pub roles: Roles,
     /// Logical name of the bucket in `FileLocation`.
     pub bucket: String,
     /// Where things are kept.
@@ -159,6 +162,7 @@ impl Settings {
             base_url: check.base_url(&config.base_url, listen.is_some()),
             // What stands in for a wrong value never leaves this function.
             listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
+            roles: check.roles(&config.roles, &config.stores.queue),
             bucket: check.bucket(config.bucket),
             stores: check.stores(config.stores),
             mail: check.mail(config.mail),
@@ -248,6 +252,19 @@ impl Check<'_> {
                 String::new()
             }
         }
+    }
+
+    fn roles(&mut self, written: &str, queue: &str) -> Roles {
+        let roles = written.parse().unwrap_or_else(|remedy: String| {
+            self.wrong("roles", written, remedy);
+            Roles::all()
+        });
+        if !roles.is_all() && queue.starts_with("memory:") {
+            let remedy = "work in the queue \"memory:\" would never reach the other processes: set stores.queue to a shared \
+                          one, such as \"nats://<host>:4222\", or let this process have all roles";
+            self.wrong("roles", written, remedy);
+        }
+        roles
     }
 
     fn bucket(&mut self, bucket: String) -> String {
