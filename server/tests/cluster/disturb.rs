@@ -44,7 +44,7 @@ const ALL: [Disturbance; 24] = [
     Cut(1),
     Cut(2),
     Cut(3),
-    StaleAppend("DocumentAdded", Some("relay")),
+    StaleAppend("DocumentAdded", Some("change_relay")),
     StaleAppend("ReportScheduled", Some("scheduler")),
     StaleAppend("ContentAnalysed", None),
     StaleAppend("ReportRendered", None),
@@ -154,7 +154,8 @@ async fn taken_over(cluster: &Cluster, stopped: &Stopped, worker: &'static str) 
 
 fn role_of(worker: &str) -> &str {
     match worker {
-        "relay" | "scheduler" => worker,
+        "change_relay" => "relay",
+        "scheduler" => worker,
         projection => {
             assert!(projections::all().iter().any(|known| known.name() == projection), "{projection}");
             "projector"
