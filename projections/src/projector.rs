@@ -132,5 +132,7 @@ impl Worker for Projector {
 
     fn forget(&mut self) {
         self.seen = None;
+        // Rows are known as of the position that was seen, and others may have folded since.
+        self.rows = KnownRows::new();
     }
 }
