@@ -1,6 +1,8 @@
 //! What the adapters of MongoDB share: a client by URL, checked when it is opened, calls that end, and errors in words of the
 //! ports.
 
+pub(crate) mod sessions;
+
 use std::future::IntoFuture;
 use std::time::Duration;
 
@@ -122,11 +124,15 @@ pub(crate) fn sentence(error: &MongoError) -> Error {
 
 /// Whether something with the same key was there.
 pub(crate) fn is_duplicate_key(error: &MongoError) -> bool {
-    matches!(&*error.kind, ErrorKind::Write(WriteFailure::WriteError(write)) if write.code == DUPLICATE_KEY)
+    match &*error.kind {
+        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == DUPLICATE_KEY,
+        ErrorKind::BulkWrite(bulk) => bulk.write_errors.values().any(|write| write.code == DUPLICATE_KEY),
+        _ => false,
+    }
 }
 
 const DUPLICATE_KEY: i32 = 11_000;
-/// A duplicate key, a collection that exists, a write conflict.
-const CONFLICT: [i32; 3] = [DUPLICATE_KEY, 48, 112];
+/// A duplicate key, a collection that exists, a write conflict, a transaction that another program ended before or within a call.
+const CONFLICT: [i32; 5] = [DUPLICATE_KEY, 48, 112, 251, 11_601];
 /// Not the primary, shutting down, stepping down, timed out, not enough room: codes of the server that pass.
 const UNAVAILABLE: [i32; 14] = [6, 7, 50, 89, 91, 189, 262, 9001, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436];

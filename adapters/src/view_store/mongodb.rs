@@ -20,6 +20,7 @@ use ports::{Error, Find, Position, Result, Table, ViewStore, Write};
 use tokio::task::JoinHandle;
 
 use super::{check_table, table_of};
+use crate::mongodb::sessions::Sessions;
 use crate::mongodb::{bounded, connect, durable_collection, of_setting};
 use follow::Followed;
 use save::Save;
@@ -30,6 +31,7 @@ const WIRE_VERSION: i32 = 25;
 /// The views in one database.
 pub(super) struct MongoViewStore {
     database: Database,
+    sessions: Sessions,
     followed: Arc<Followed>,
     /// Collections whose indexes are known to be there.
     made: Mutex<HashSet<String>>,
@@ -48,10 +50,12 @@ impl MongoViewStore {
             }
         };
         let database = database(&url).await?;
+        let sessions = Sessions::new(&database);
+        sessions.prepare().await.map_err(|error| of_setting("views", error))?;
         let followed = Followed::open(sets::collection(&database), is_new);
         let followed = Arc::new(followed.await.map_err(|error| of_setting("views", error))?);
         let follower = tokio::spawn(follow::follow(Arc::clone(&followed)));
-        Ok(Self { database, followed, made: Mutex::default(), follower })
+        Ok(Self { database, sessions, followed, made: Mutex::default(), follower })
     }
 
     fn rows(&self, generation: i64, table: Table) -> Collection<Document> {
@@ -110,8 +114,8 @@ impl ViewStore for MongoViewStore {
 
     async fn save(&self, projection: &str, from: Option<Position>, to: Position, writes: Vec<Write>) -> Result<()> {
         let generation = self.followed.generation();
-        let database = &self.database;
-        let save = Save::new(database, generation, projection, from, to, &writes)?;
+        let save =
+            Save::new((&self.database, &self.sessions), generation, projection, (from, to), &writes)?;
         for run in writes.chunk_by(|a, b| table_of(a).name == table_of(b).name) {
             if let Some(write) = run.first() {
                 self.make(generation, table_of(write)).await?;
