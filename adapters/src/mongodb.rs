@@ -23,8 +23,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 const TRIES: u32 = 5;
 
 /// Connects to the database that a URL names, `mongodb://[user:password@]host[,host]/<database>[?options]`, and asks it
-/// something, so that what is wrong shows when the program starts. Writes are acknowledged by a majority, and reads see what a
-/// majority has.
+/// something, so that what is wrong shows when the program starts. Writes are acknowledged by a majority.
 ///
 /// # Errors
 /// `Rejected` where the URL names no database or the server refuses us, `Unavailable` where it cannot be reached; both name the
@@ -39,7 +38,8 @@ pub(crate) async fn connect(setting: &str, url: &str) -> Result<Database> {
     options.server_selection_timeout.get_or_insert(LOOKS_FOR);
     options.connect_timeout.get_or_insert(LOOKS_FOR);
     options.write_concern.get_or_insert_with(WriteConcern::majority);
-    options.read_concern.get_or_insert_with(ReadConcern::majority);
+    // Collections and transactions name their own: a save's transaction needs none, and not every server takes one with `bulkWrite`.
+    options.read_concern = None;
     let client = Client::with_options(options).map_err(|error| rejected(&error.kind.to_string()))?;
     let database = client.database(&name);
     bounded(database.run_command(doc! { "ping": 1 })).await.map_err(|error| of_setting(setting, error))?;

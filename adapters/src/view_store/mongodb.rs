@@ -114,8 +114,7 @@ impl ViewStore for MongoViewStore {
 
     async fn save(&self, projection: &str, from: Option<Position>, to: Position, writes: Vec<Write>) -> Result<()> {
         let generation = self.followed.generation();
-        let save =
-            Save::new((&self.database, &self.sessions), generation, projection, (from, to), &writes)?;
+        let save = Save::new((&self.database, &self.sessions), generation, projection, (from, to), &writes)?;
         for run in writes.chunk_by(|a, b| table_of(a).name == table_of(b).name) {
             if let Some(write) = run.first() {
                 self.make(generation, table_of(write)).await?;

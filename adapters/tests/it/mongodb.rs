@@ -2,6 +2,7 @@
 
 mod documents;
 mod people;
+mod stuck;
 mod views;
 
 use std::time::Duration;

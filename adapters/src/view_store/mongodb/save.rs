@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{rows, sets};
 use crate::mongodb::sessions::{Sessions, kill};
-use crate::mongodb::{bounded, is_duplicate_key, sentence};
+use crate::mongodb::{bounded, durably, is_duplicate_key, sentence};
 use crate::view_store::{check_table, table_of};
 
 /// How long a save may take.
@@ -124,7 +124,7 @@ impl<'s> Save<'s> {
 
     /// Moves the position and writes the rows in one call, and commits where the position was as expected.
     async fn transaction(&self, session: &mut ClientSession) -> MongoResult<bool> {
-        sets::begin(session).await?;
+        session.start_transaction().write_concern(durably()).await?;
         let writes = self.position().into_iter().chain(self.rows.iter().cloned());
         let written = match self.database.client().bulk_write(writes).session(&mut *session).await {
             Err(error) if is_duplicate_key(&error) => return Ok(false),

@@ -8,9 +8,8 @@ use std::collections::HashMap;
 
 use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
-use mongodb::error::Result as MongoResult;
 use mongodb::options::{ReadConcern, ReadPreference, ReturnDocument, SelectionCriteria};
-use mongodb::{ClientSession, Collection, Database};
+use mongodb::{Collection, Database};
 use ports::{Error, Position, ROWS_VERSION, Result};
 
 use crate::mongodb::sessions::Sessions;
@@ -123,16 +122,6 @@ fn standing(found: &[Document]) -> Result<Standing> {
     Ok(standing)
 }
 
-/// Begins a transaction on one state of the whole database, in the journal of a majority once it is committed.
-pub(super) async fn begin(session: &mut ClientSession) -> MongoResult<()> {
-    session
-        .start_transaction()
-        .read_concern(ReadConcern::snapshot())
-        .write_concern(durably())
-        .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
-        .await
-}
-
 /// Makes the next generation live. A save into the live one at the same time makes one of both fail, for both write the
 /// projection's position, or, where the projection is new, the generations' document.
 pub(super) async fn swap(database: &Database) -> Result<()> {
@@ -140,7 +129,8 @@ pub(super) async fn swap(database: &Database) -> Result<()> {
     // Registered under the generations' document, which every save that is kept waiting asks for.
     let mut session = bounded(Sessions::new(database).take(&generations_id())).await?;
     let session = &mut *session;
-    bounded(begin(session)).await?;
+    let begin = session.start_transaction().read_concern(ReadConcern::snapshot()).write_concern(durably());
+    bounded(begin.selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))).await?;
     let mut cursor = bounded(views.find(of_this_version()).session(&mut *session)).await?;
     let found: Vec<Document> = bounded(cursor.stream(session).try_collect()).await?;
     let Standing { generations: Generations { live, next }, positions } = standing(&found)?;
