@@ -34,7 +34,13 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     /// Serve the API and the browser client, and do all work.
-    Serve(Configured),
+    Serve {
+        /// What this process does, such as `api,relay`; all where it is not given.
+        #[arg(long)]
+        roles: Option<String>,
+        #[command(flatten)]
+        configured: Configured,
+    },
     /// Live through twelve weeks of a sample trial in seconds, then serve it.
     Demo {
         /// Where everything is kept, the outbox among it.
@@ -151,7 +157,8 @@ pub fn main() -> ExitCode {
 
 async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
-        Verb::Serve(configured) => {
+        Verb::Serve { roles, mut configured } => {
+            configured.settings.extend(roles.map(|roles| ("roles".to_owned(), roles)));
             let mut settings = configured.load()?.settings;
             #[cfg(feature = "distributed")]
             let traces = crate::telemetry::Traces::of(&settings.telemetry)?;
