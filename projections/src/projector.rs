@@ -132,7 +132,5 @@ impl Worker for Projector {
 
     fn forget(&mut self) {
         self.seen = None;
-        // Rows are known as of the position that was seen, and others may have folded since.
-        self.rows = KnownRows::new();
     }
 }

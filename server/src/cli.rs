@@ -170,7 +170,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
                 TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
             settings.reached_at(listener.local_addr()?);
             let app = app::build(&ports, &AppSettings::of(&settings)?);
-            app::catch_up(&ports).await?;
+            app::catch_up(&ports).await.context("events of stores.events cannot be folded into stores.views")?;
             let SignInKind::Development = settings.sign_in;
             demo::add_people(ports.directory.as_ref()).await?;
             tracing::info!(address = %listener.local_addr()?, "serving");

@@ -125,13 +125,13 @@ async fn what_is_wrong_at_the_start_is_named() {
     let place = server.address();
     let wrong = refused(&format!("nats://ada:wrong@{place}")).await;
     assert!(
-        matches!(&wrong, Error::Rejected(said) if said.contains("\"queue\"") && !said.contains("wrong")),
+        matches!(&wrong, Error::Rejected(said) if said.contains("\"stores.queue\"") && !said.contains("wrong")),
         "{wrong}"
     );
     assert!(matches!(refused(&format!("nats://{place}")).await, Error::Rejected(_)));
     work_queue::open(&format!("nats://ada:right@{place}"), &Clock::system()).await.unwrap();
     let nobody = refused(&format!("nats://127.0.0.1:{}", test_servers::free_port())).await;
-    assert!(matches!(&nobody, Error::Unavailable(said) if said.contains("\"queue\"")), "{nobody}");
+    assert!(matches!(&nobody, Error::Unavailable(said) if said.contains("\"stores.queue\"")), "{nobody}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
