@@ -8,19 +8,19 @@ use trialbrief::migrate::{self, Source};
 use trialbrief::wire::{self, Urls};
 use trialbrief::{replay, verify_report};
 
+use crate::setup::Setup;
 use crate::world::{World, mondays, settings};
 
 const TRIAL: &str = "ACME-101";
 
-/// Where a migration leads.
-fn target_urls(folder: &std::path::Path) -> Urls {
+fn embedded(folder: &std::path::Path) -> Urls {
     Urls::embedded(folder.to_str().unwrap())
 }
 
 /// A trial in the middle of a week: one is subscribed, another one has paused, and a report was sent.
 async fn middle_of_a_week(folder: &std::path::Path) -> Timestamp {
     let start = crate::world::parse("2026-11-09T09:00[Europe/Berlin]");
-    let mut world = World::open(folder.to_owned(), None, start, |urls| urls).await;
+    let mut world = World::open(folder.to_owned(), None, start, |_| embedded(folder)).await;
     world.open_trial(TRIAL).await;
     world.subscribe("chi", TRIAL, mondays()).await;
     let paused = world.subscribe("ben", TRIAL, mondays()).await;
@@ -64,7 +64,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
     assert!(status.success());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn history_and_schedules_go_on_at_the_target_as_at_the_source() {
     let folder = tempfile::tempdir().unwrap();
     let [source, stayed, target] = ["source", "stayed", "target"].map(|name| folder.path().join(name));
@@ -73,16 +73,16 @@ async fn history_and_schedules_go_on_at_the_target_as_at_the_source() {
 
     for _first_and_repeated in 0..2 {
         let clock = Clock::simulated(now);
-        let from = Source::open(&Urls::embedded(source.to_str().unwrap()), &clock).await.unwrap();
-        let to = wire::connect(&target_urls(&target), clock).await.unwrap();
+        let from = Source::open(&embedded(&source), &clock).await.unwrap();
+        let to = wire::connect(&Setup::chosen().urls(&target).await, clock).await.unwrap();
         let compared = migrate::migrate(&from, &to, &ProgressBar::hidden()).await.unwrap();
         assert_eq!(compared.len(), 7);
         assert!(compared.iter().all(migrate::Compared::is_equal), "{compared:#?}");
         assert!(compared.iter().all(|one| one.source != "0"), "nothing to move: {compared:#?}");
     }
 
-    let (at_source, mails_before) = three_weeks_on(&stayed, now, Urls::embedded(stayed.to_str().unwrap())).await;
-    let (at_target, mails) = three_weeks_on(&target, now, target_urls(&target)).await;
+    let (at_source, mails_before) = three_weeks_on(&stayed, now, embedded(&stayed)).await;
+    let (at_target, mails) = three_weeks_on(&target, now, Setup::chosen().urls(&target).await).await;
     assert_eq!(at_target, at_source);
     assert_eq!(mails, mails_before - 2, "the two mails of the first week stayed where they were written");
 }

@@ -1,0 +1,75 @@
+//! Keeps the programs of both sides from working meanwhile, as far as leases do.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use ports::Leases;
+use tokio::time::sleep;
+
+use super::retry::retried;
+
+/// How often a lease is renewed or asked for: well within the six seconds for which it lasts.
+const EVERY: Duration = Duration::from_secs(2);
+/// How often one is asked for that somebody has: for longer than a process that was killed keeps it.
+const ATTEMPTS: u32 = 5;
+
+/// The leases of one side.
+pub(super) struct Side {
+    pub(super) name: &'static str,
+    pub(super) leases: Arc<dyn Leases>,
+}
+
+/// Does something while no other process of either side has a lease: a running one is told, and one that is started meanwhile
+/// waits. A process that serves nothing but the API has none, and is not noticed.
+pub(super) async fn while_idle<T>(
+    sides: [Side; 2],
+    roles: &[&'static str],
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    for side in &sides {
+        take(side, roles).await?;
+    }
+    let done = tokio::select! {
+        done = work => done,
+        lost = keep(&sides, roles) => lost.map(|never| match never {}),
+    };
+    for side in &sides {
+        for role in roles {
+            // It lapses by itself.
+            let _ = side.leases.release(role).await;
+        }
+    }
+    done
+}
+
+async fn take(side: &Side, roles: &[&'static str]) -> anyhow::Result<()> {
+    let Side { name, leases } = side;
+    for role in roles {
+        let mut attempts = 0;
+        while !retried(|| leases.hold(role)).await.with_context(|| format!("queue: the leases of the {name}"))? {
+            attempts += 1;
+            if attempts == ATTEMPTS {
+                bail!("queue: the program of the {name} is running, for it has the lease {role}: stop all its processes");
+            }
+            sleep(EVERY).await;
+        }
+    }
+    Ok(())
+}
+
+/// Renews what was taken, for ever. That leases cannot be reached is no reason to end: nobody else can take one either.
+async fn keep(sides: &[Side], roles: &[&'static str]) -> anyhow::Result<Infallible> {
+    loop {
+        sleep(EVERY).await;
+        for Side { name, leases } in sides {
+            for role in roles {
+                if let Ok(false) = leases.hold(role).await {
+                    bail!("queue: the program of the {name} was started, for it has the lease {role}: stop all its processes");
+                }
+            }
+        }
+    }
+}
