@@ -165,11 +165,7 @@ pub async fn migrate(
     })
 }
 
-async fn moved_and_compared(
-    source: &Source,
-    target: &Ports,
-    progress: &mut Progress,
-) -> anyhow::Result<Vec<Compared>> {
+async fn moved_and_compared(source: &Source, target: &Ports, progress: &mut Progress) -> anyhow::Result<Vec<Compared>> {
     refuse_what_was_not_relayed(source.documents.as_ref()).await?;
     let keys = Keys { from: Arc::clone(&source.keys), to: Arc::clone(&target.keys) };
     let people = People { from: Arc::clone(&source.directory), to: Arc::clone(&target.directory) };
@@ -219,7 +215,9 @@ async fn refuse_what_was_not_relayed(documents: &dyn DocumentStore) -> anyhow::R
         Some(Change::Seen { id, .. }) => {
             bail!("documents: the change of record {id} at the source stands in no event: {remedy}")
         }
-        Some(Change::Lost) => bail!("documents: changes of the source were lost before they stood in the log: {remedy}"),
+        Some(Change::Lost) => {
+            bail!("documents: changes of the source were lost before they stood in the log: {remedy}")
+        }
         Some(Change::UpTo(_)) | None => Ok(()),
     }
 }
