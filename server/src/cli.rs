@@ -233,7 +233,9 @@ async fn move_to_other_engines(wanted: &Move) -> anyhow::Result<ExitCode> {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(200));
     bar.set_style(ProgressStyle::with_template("{spinner} {msg}: {human_pos}, {elapsed}")?);
-    let compared = migrate::migrate(&source, &target, &bar).await?;
+    let mut progress = migrate::Progress::new(bar, |phase| say(&phase.to_string()));
+    let roles = migrate::roles(&target, &AppSettings::of(&to)?);
+    let compared = migrate::migrate(&source, &target, &roles, &mut progress).await?;
     say(&format!("{:10} {:>16} {:>16}", "", "source", "target"));
     compared.iter().for_each(|compared| say(&compared.to_string()));
     let is_equal = compared.iter().all(migrate::Compared::is_equal);
