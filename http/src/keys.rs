@@ -60,6 +60,14 @@ impl Keys {
         self.usable(SERVICE).await
     }
 
+    /// The owner's key for several texts and values, asked for once; it is durable before this returns.
+    ///
+    /// # Errors
+    /// The key ring's; `Rejected` where the key was destroyed.
+    pub async fn of_owner(&self, owner: String) -> Result<OwnersKey> {
+        Ok(OwnersKey { key: self.usable(&owner).await?, owner })
+    }
+
     /// Seals a text under its owner's key, which is durable before this returns.
     ///
     /// # Errors
@@ -102,5 +110,25 @@ impl Keys {
     /// The key ring's.
     pub async fn address(&self, address: &str) -> Result<String> {
         self.fingerprint(SERVICE, address.trim().to_lowercase().as_bytes()).await
+    }
+}
+
+/// The key of one owner, in hand: for as long as one command takes, and no longer, for it may be destroyed.
+pub struct OwnersKey {
+    owner: String,
+    key: Key,
+}
+
+impl OwnersKey {
+    /// As [`Keys::seal`].
+    #[must_use]
+    pub fn seal(&self, text: &[u8]) -> Sealed {
+        Sealed::seal(self.owner.as_str(), &self.key.0, text)
+    }
+
+    /// As [`Keys::fingerprint`].
+    #[must_use]
+    pub fn fingerprint(&self, value: &[u8]) -> String {
+        fingerprint(&self.key.0, value)
     }
 }
