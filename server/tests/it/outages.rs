@@ -83,6 +83,8 @@ async fn goes_away_and_comes_back(server: Server, (mut world, document): (World,
         }
     };
     timeout(SOON, goes_on).await.expect("all goes on");
+    // Work that failed is offered again after a while.
+    world.until("2026-11-16T10:00[Europe/Berlin]").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
