@@ -44,7 +44,10 @@ pub async fn measure(ports: &Ports) -> Vec<(&'static str, f64)> {
     });
     let save = save.await;
     let get = median(async |n| assert!(ports.views.get(TABLE, &n.to_string()).await.unwrap().is_some())).await;
-    let key = median(async |_| drop(ports.keys.key("round-trip").await.unwrap())).await;
+    let key = median(async |_| {
+        let _key = ports.keys.key("round-trip").await.unwrap();
+    })
+    .await;
     let file = |n: usize| FileKey::new(format!("derived/{n:064x}")).unwrap();
     let put = median(async |n| {
         let body = futures::stream::once(async { Ok(vec![7; 1024].into()) });

@@ -69,6 +69,7 @@ async fn is_in_other_hands(database: &Database) -> bool {
 }
 
 /// Starts a child and stops it between the first write of a save and the commit.
+#[expect(clippy::zombie_processes, reason = "who asked for it waits for it")]
 async fn stopped_within_a_save(url: &str, views: &dyn ViewStore) -> Child {
     let child = child(url);
     soon("the child's first save", views.moved("p", None)).await;
