@@ -19,9 +19,9 @@ pub async fn open(url: &str, _clock: &Clock) -> Result<Arc<dyn Directory>> {
         Some(("mongodb" | "mongodb+srv", _)) => Ok(Arc::new(mongodb::MongoDirectory::open(url).await?)),
         #[cfg(not(feature = "distributed"))]
         Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => {
-            Err(crate::missing_feature("directory", scheme, "distributed"))
+            Err(crate::missing_feature("stores.directory", scheme, "distributed"))
         }
-        _ => Err(crate::unknown_scheme("directory", url, &["sqlite:<file>", "mongodb://<host>/<database>"])),
+        _ => Err(crate::unknown_scheme("stores.directory", url, &["sqlite:<file>", "mongodb://<host>/<database>"])),
     }
 }
 

@@ -21,9 +21,9 @@ pub async fn open(url: &str, clock: &Clock) -> Result<Arc<dyn DocumentStore>> {
         Some(("mongodb" | "mongodb+srv", _)) => Ok(Arc::new(mongodb::MongoDocumentStore::open(url, clock).await?)),
         #[cfg(not(feature = "distributed"))]
         Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => {
-            Err(crate::missing_feature("documents", scheme, "distributed"))
+            Err(crate::missing_feature("stores.documents", scheme, "distributed"))
         }
-        _ => Err(crate::unknown_scheme("documents", url, &["sqlite:<file>", "mongodb://<host>/<database>"])),
+        _ => Err(crate::unknown_scheme("stores.documents", url, &["sqlite:<file>", "mongodb://<host>/<database>"])),
     }
 }
 

@@ -26,9 +26,9 @@ pub async fn open(url: &str, _clock: &Clock) -> Result<(Arc<dyn EventLog>, Arc<d
         }
         #[cfg(not(feature = "distributed"))]
         Some((scheme @ ("kurrentdb" | "kurrentdb+discover"), _)) => {
-            Err(crate::missing_feature("events", scheme, "distributed"))
+            Err(crate::missing_feature("stores.events", scheme, "distributed"))
         }
-        _ => Err(crate::unknown_scheme("events", url, &["sqlite:<file>", "kurrentdb://<host>?prefix=<name>"])),
+        _ => Err(crate::unknown_scheme("stores.events", url, &["sqlite:<file>", "kurrentdb://<host>?prefix=<name>"])),
     }
 }
 

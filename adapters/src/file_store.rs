@@ -50,7 +50,7 @@ pub async fn open(url: &str, clock: &Clock) -> Result<(Arc<dyn FileStore>, Arc<d
             Ok((store(ORIGINALS), store(DERIVED)))
         }
         #[cfg(not(feature = "distributed"))]
-        "s3" => Err(crate::missing_feature("files", scheme, "distributed")),
-        _ => Err(crate::unknown_scheme("files", url, &["file:<directory>", "s3://<bucket>?endpoint=<URL>"])),
+        "s3" => Err(crate::missing_feature("stores.files", scheme, "distributed")),
+        _ => Err(crate::unknown_scheme("stores.files", url, &["file:<directory>", "s3://<bucket>?endpoint=<URL>"])),
     }
 }

@@ -18,7 +18,9 @@ pub async fn open(url: &str, _clock: &Clock) -> Result<Arc<dyn KeyRing>> {
         #[cfg(feature = "distributed")]
         Some(("mongodb" | "mongodb+srv", _)) => Ok(Arc::new(mongodb::MongoKeyRing::open(url).await?)),
         #[cfg(not(feature = "distributed"))]
-        Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => Err(crate::missing_feature("keys", scheme, "distributed")),
-        _ => Err(crate::unknown_scheme("keys", url, &["sqlite:<file>", "mongodb://<host>/<database>"])),
+        Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => {
+            Err(crate::missing_feature("stores.keys", scheme, "distributed"))
+        }
+        _ => Err(crate::unknown_scheme("stores.keys", url, &["sqlite:<file>", "mongodb://<host>/<database>"])),
     }
 }

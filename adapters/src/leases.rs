@@ -19,8 +19,8 @@ pub async fn open(url: &str) -> Result<Arc<dyn Leases>> {
         #[cfg(feature = "distributed")]
         Some(("nats" | "tls", _)) => Ok(Arc::new(nats::NatsLeases::open(url).await?)),
         #[cfg(not(feature = "distributed"))]
-        Some((scheme @ ("nats" | "tls"), _)) => Err(crate::missing_feature("queue", scheme, "distributed")),
-        _ => Err(crate::unknown_scheme("queue", url, &["memory:", "nats://<host>:4222"])),
+        Some((scheme @ ("nats" | "tls"), _)) => Err(crate::missing_feature("stores.queue", scheme, "distributed")),
+        _ => Err(crate::unknown_scheme("stores.queue", url, &["memory:", "nats://<host>:4222"])),
     }
 }
 

@@ -43,7 +43,7 @@ pub fn open(url: &str, clock: &Clock) -> Result<Arc<dyn Mailer>> {
         "outbox" => Ok(Arc::new(outbox::Outbox::open(rest, clock.clone())?)),
         "smtp" | "smtps" => Ok(Arc::new(smtp::Smtp::open(url, clock.clone())?)),
         _ => Err(crate::unknown_scheme(
-            "mail",
+            "mail.url",
             url,
             &[
                 "outbox:<directory>",

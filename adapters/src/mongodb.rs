@@ -1,6 +1,8 @@
 //! What the adapters of MongoDB share: a client by URL, checked when it is opened, calls that end, and errors in words of the
 //! ports.
 
+pub(crate) mod sessions;
+
 use std::future::IntoFuture;
 use std::time::Duration;
 
@@ -21,8 +23,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 const TRIES: u32 = 5;
 
 /// Connects to the database that a URL names, `mongodb://[user:password@]host[,host]/<database>[?options]`, and asks it
-/// something, so that what is wrong shows when the program starts. Writes are acknowledged by a majority, and reads see what a
-/// majority has.
+/// something, so that what is wrong shows when the program starts. Writes are acknowledged by a majority.
 ///
 /// # Errors
 /// `Rejected` where the URL names no database or the server refuses us, `Unavailable` where it cannot be reached; both name the
@@ -37,7 +38,8 @@ pub(crate) async fn connect(setting: &str, url: &str) -> Result<Database> {
     options.server_selection_timeout.get_or_insert(LOOKS_FOR);
     options.connect_timeout.get_or_insert(LOOKS_FOR);
     options.write_concern.get_or_insert_with(WriteConcern::majority);
-    options.read_concern.get_or_insert_with(ReadConcern::majority);
+    // Collections and transactions name their own: a save's transaction needs none, and not every server takes one with `bulkWrite`.
+    options.read_concern = None;
     let client = Client::with_options(options).map_err(|error| rejected(&error.kind.to_string()))?;
     let database = client.database(&name);
     bounded(database.run_command(doc! { "ping": 1 })).await.map_err(|error| of_setting(setting, error))?;
@@ -122,11 +124,15 @@ pub(crate) fn sentence(error: &MongoError) -> Error {
 
 /// Whether something with the same key was there.
 pub(crate) fn is_duplicate_key(error: &MongoError) -> bool {
-    matches!(&*error.kind, ErrorKind::Write(WriteFailure::WriteError(write)) if write.code == DUPLICATE_KEY)
+    match &*error.kind {
+        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == DUPLICATE_KEY,
+        ErrorKind::BulkWrite(bulk) => bulk.write_errors.values().any(|write| write.code == DUPLICATE_KEY),
+        _ => false,
+    }
 }
 
 const DUPLICATE_KEY: i32 = 11_000;
-/// A duplicate key, a collection that exists, a write conflict.
-const CONFLICT: [i32; 3] = [DUPLICATE_KEY, 48, 112];
+/// A duplicate key, a collection that exists, a write conflict, a transaction that another program ended before or within a call.
+const CONFLICT: [i32; 5] = [DUPLICATE_KEY, 48, 112, 251, 11_601];
 /// Not the primary, shutting down, stepping down, timed out, not enough room: codes of the server that pass.
 const UNAVAILABLE: [i32; 14] = [6, 7, 50, 89, 91, 189, 262, 9001, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436];

@@ -71,22 +71,24 @@ impl Nats {
         }
         let client = connect.connect(servers).await.map_err(|error| match error.kind() {
             ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => Error::Rejected(format!(
-                "setting \"queue\": {named} refuses the user and password of the URL, or asks for some"
+                "setting \"stores.queue\": {named} refuses the user and password of the URL, or asks for some"
             )),
             ConnectErrorKind::Tls | ConnectErrorKind::ServerParse => {
-                Error::Rejected(format!("setting \"queue\": {named}: {error}"))
+                Error::Rejected(format!("setting \"stores.queue\": {named}: {error}"))
             }
             ConnectErrorKind::Dns
             | ConnectErrorKind::TimedOut
             | ConnectErrorKind::Io
             | ConnectErrorKind::MaxReconnects => {
-                Error::Unavailable(format!("setting \"queue\": {named} cannot be reached: {error}"))
+                Error::Unavailable(format!("setting \"stores.queue\": {named} cannot be reached: {error}"))
             }
         })?;
         let mut jetstream = jetstream::new(client.clone());
         jetstream.set_timeout(ANSWERS_WITHIN);
         jetstream.query_account().await.map_err(|error| {
-            Error::Rejected(format!("setting \"queue\": {named} has no JetStream for us (start it with -js): {error}"))
+            Error::Rejected(format!(
+                "setting \"stores.queue\": {named} has no JetStream for us (start it with -js): {error}"
+            ))
         })?;
         Ok(Self { client, jetstream, options })
     }
@@ -110,7 +112,7 @@ impl Nats {
 }
 
 fn parse(url: &str) -> Result<Place> {
-    let rejected = |why: String| Error::Rejected(format!("setting \"queue\": {why}"));
+    let rejected = |why: String| Error::Rejected(format!("setting \"stores.queue\": {why}"));
     let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (credentials, hosts) = match place.rsplit_once('@') {
@@ -149,7 +151,7 @@ fn parse(url: &str) -> Result<Place> {
 
 fn decoded(text: &str) -> Result<String> {
     let text = percent_decode_str(text).decode_utf8();
-    let remedy = "setting \"queue\": user and password are UTF-8, percent-encoded";
+    let remedy = "setting \"stores.queue\": user and password are UTF-8, percent-encoded";
     Ok(text.map_err(|_| Error::Rejected(remedy.to_owned()))?.into_owned())
 }
 
@@ -158,13 +160,17 @@ fn prefix(value: &str) -> Result<String> {
     if (1..=64).contains(&value.len()) && value.bytes().all(is_name) {
         return Ok(value.to_owned());
     }
-    Err(Error::Rejected(format!("setting \"queue\": prefix is {value:?}; it is 1 to 64 of A-Z, a-z, 0-9, '-' and '_'")))
+    Err(Error::Rejected(format!(
+        "setting \"stores.queue\": prefix is {value:?}; it is 1 to 64 of A-Z, a-z, 0-9, '-' and '_'"
+    )))
 }
 
 fn whole(name: &str, value: &str, least: u64, most: u64) -> Result<u64> {
     let number = value.parse().ok().filter(|number| (least..=most).contains(number));
     number.ok_or_else(|| {
-        Error::Rejected(format!("setting \"queue\": {name} is {value:?}; it is a whole number from {least} to {most}"))
+        Error::Rejected(format!(
+            "setting \"stores.queue\": {name} is {value:?}; it is a whole number from {least} to {most}"
+        ))
     })
 }
 
@@ -194,7 +200,7 @@ mod tests {
             ("nats://secret@host", "no password"),
         ] {
             let Err(Error::Rejected(said)) = parse(url).map(|_| ()) else { panic!("{url} was taken") };
-            assert!(said.contains(named) && said.contains("\"queue\"") && !said.contains("secret"), "{said}");
+            assert!(said.contains(named) && said.contains("\"stores.queue\"") && !said.contains("secret"), "{said}");
         }
     }
 }

@@ -330,7 +330,7 @@ fn place(setting: &str, path: &str) -> Result<PathBuf> {
     let given = Path::new(path);
     let Some(name) = given.file_name().filter(|_| !path.starts_with("//") && !path.ends_with('/')) else {
         return Err(Error::Rejected(format!(
-            "setting {setting:?} names no file: write sqlite:<file>, as in sqlite:data/{setting}.db"
+            "setting \"stores.{setting}\" names no file: write sqlite:<file>, as in sqlite:data/{setting}.db"
         )));
     };
     let failed = |e: std::io::Error| Error::Unavailable(format!("{path}: {e}"));

@@ -22,8 +22,10 @@ pub async fn open(url: &str, _clock: &Clock) -> Result<Arc<dyn ViewStore>> {
         #[cfg(feature = "distributed")]
         Some(("mongodb" | "mongodb+srv", _)) => Ok(Arc::new(mongodb::MongoViewStore::open(url).await?)),
         #[cfg(not(feature = "distributed"))]
-        Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => Err(crate::missing_feature("views", scheme, "distributed")),
-        _ => Err(crate::unknown_scheme("views", url, &CHOICES)),
+        Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => {
+            Err(crate::missing_feature("stores.views", scheme, "distributed"))
+        }
+        _ => Err(crate::unknown_scheme("stores.views", url, &CHOICES)),
     }
 }
 
@@ -57,7 +59,9 @@ pub async fn drop_unused(url: &str) -> Result<()> {
 
 fn without_generations(url: &str) -> Error {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    Error::Rejected(format!("setting \"views\" has the scheme {scheme:?}, which this build keeps without generations"))
+    Error::Rejected(format!(
+        "setting \"stores.views\" has the scheme {scheme:?}, which this build keeps without generations"
+    ))
 }
 
 fn table_of(write: &Write) -> Table {

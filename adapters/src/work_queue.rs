@@ -24,7 +24,7 @@ pub async fn open(url: &str, clock: &Clock) -> Result<Arc<dyn WorkQueue>> {
         #[cfg(feature = "distributed")]
         "nats" | "tls" => Ok(Arc::new(nats::NatsQueue::open(url).await?)),
         #[cfg(not(feature = "distributed"))]
-        "nats" | "tls" => Err(crate::missing_feature("queue", scheme, "distributed")),
-        _ => Err(crate::unknown_scheme("queue", url, &["memory:", "nats://<host>:<port>"])),
+        "nats" | "tls" => Err(crate::missing_feature("stores.queue", scheme, "distributed")),
+        _ => Err(crate::unknown_scheme("stores.queue", url, &["memory:", "nats://<host>:<port>"])),
     }
 }

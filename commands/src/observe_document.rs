@@ -3,8 +3,8 @@
 use domain::document::{Command, Content, Document, Snapshot, Source, Token};
 use domain::id::{Code, ContentHash, DocumentId, UserId, derive};
 use domain::promised::PromisedType;
-use http::Keys;
 use http::document::{is_leaving, trial_of};
+use http::{Keys, OwnersKey};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use ports::{Cause, ChangeToken, Record};
@@ -211,13 +211,14 @@ impl Commands {
     pub async fn observe(&self, observed: &Observed, at: Timestamp) -> ports::Result<Receipt> {
         let document = &observed.document;
         let ours = observed.ours();
-        let seen = match &observed.after {
-            Some(record) if !is_leaving(record) => Some(self.snapshot(document, record, &ours, observed).await?),
-            Some(_) | None => None,
-        };
-        let reason = match ours.as_ref().and_then(|ours| ours.reason.as_ref()) {
-            Some(reason) => Some(self.keys.seal(&Keys::document(document), reason.as_bytes()).await?),
-            None => None,
+        let present = observed.after.as_ref().filter(|record| !is_leaving(record));
+        let reason = ours.as_ref().and_then(|ours| ours.reason.as_ref());
+        let (seen, reason) = if present.is_some() || reason.is_some() {
+            let key = self.keys.of_owner(Keys::document(document)).await?;
+            let seen = present.map(|record| snapshot(&key, record, &ours, observed));
+            (seen, reason.map(|reason| key.seal(reason.as_bytes())))
+        } else {
+            (None, None)
         };
         let ChangeToken { epoch, order } = observed.token;
         let told = [document.as_str(), &epoch.to_string(), &order.to_string()];
@@ -255,8 +256,7 @@ impl Commands {
     /// # Errors
     /// A port's error.
     pub async fn file_fingerprint(&self, document: &DocumentId, record: &Record) -> ports::Result<String> {
-        let file = ["FileLocation", "Size", "MD5", "SHA256"].map(|property| record.0.get(property));
-        self.keys.fingerprint(&Keys::document(document), json!(file).to_string().as_bytes()).await
+        self.keys.fingerprint(&Keys::document(document), file_claims(record).as_bytes()).await
     }
 
     /// By this a record is told from others; who wrote it last is no part of it.
@@ -266,32 +266,30 @@ impl Commands {
     pub async fn record_fingerprint(&self, document: &DocumentId, record: &Record) -> ports::Result<String> {
         self.keys.fingerprint(&Keys::document(document), compared(record).as_bytes()).await
     }
+}
 
-    async fn snapshot(
-        &self,
-        document: &DocumentId,
-        record: &Record,
-        ours: &Option<LastChange>,
-        observed: &Observed,
-    ) -> ports::Result<Snapshot> {
-        let owner = Keys::document(document);
-        let compared = compared(record);
-        // Only an upload of ours has hashed the bytes; any other SHA-256 is a claim, checked from the bytes.
-        let uploaded_by_us = ours.is_some() && observed.before.is_none();
-        let claimed = record.text("SHA256").and_then(|hash| ContentHash::parse("SHA256", hash).ok());
-        Ok(Snapshot {
-            trial: trial_of(record),
-            site: code(record, "SiteId"),
-            kind: code(record, "Kind"),
-            status: code(record, "Status"),
-            document_date: record.text("DocumentDate").and_then(|date| date.parse::<Date>().ok()),
-            size_bytes: size_bytes(record),
-            content: claimed.filter(|_| uploaded_by_us).map_or(Content::Unknown, Content::Known),
-            promised: PromisedType::of(record.text("Filename"), record.text("ContentType")),
-            file: self.file_fingerprint(document, record).await?,
-            fingerprint: self.keys.fingerprint(&owner, compared.as_bytes()).await?,
-            record: self.keys.seal(&owner, compared.as_bytes()).await?,
-        })
+/// Where a record says its file is, and what it claims of it.
+fn file_claims(record: &Record) -> String {
+    json!(["FileLocation", "Size", "MD5", "SHA256"].map(|property| record.0.get(property))).to_string()
+}
+
+fn snapshot(key: &OwnersKey, record: &Record, ours: &Option<LastChange>, observed: &Observed) -> Snapshot {
+    let compared = compared(record);
+    // Only an upload of ours has hashed the bytes; any other SHA-256 is a claim, checked from the bytes.
+    let uploaded_by_us = ours.is_some() && observed.before.is_none();
+    let claimed = record.text("SHA256").and_then(|hash| ContentHash::parse("SHA256", hash).ok());
+    Snapshot {
+        trial: trial_of(record),
+        site: code(record, "SiteId"),
+        kind: code(record, "Kind"),
+        status: code(record, "Status"),
+        document_date: record.text("DocumentDate").and_then(|date| date.parse::<Date>().ok()),
+        size_bytes: size_bytes(record),
+        content: claimed.filter(|_| uploaded_by_us).map_or(Content::Unknown, Content::Known),
+        promised: PromisedType::of(record.text("Filename"), record.text("ContentType")),
+        file: key.fingerprint(file_claims(record).as_bytes()),
+        fingerprint: key.fingerprint(compared.as_bytes()),
+        record: key.seal(compared.as_bytes()),
     }
 }
 

@@ -6,19 +6,24 @@ use domain::id::{DocumentId, TrialId, UserId};
 use domain::sealed::{Sealed, fingerprint};
 use ports::{Error, Key, KeyRing, Result};
 use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
 
 /// The key of what belongs to nobody: addresses' fingerprints and unsubscribe tokens.
 const SERVICE: &str = "service";
 
 /// Seals and opens.
 #[derive(Clone)]
-pub struct Keys(Arc<dyn KeyRing>);
+pub struct Keys {
+    ring: Arc<dyn KeyRing>,
+    /// Asked for once: it is nobody's, so that nobody's erasure destroys it.
+    service: Arc<OnceCell<Key>>,
+}
 
 impl Keys {
     /// Uses the keys of a ring.
     #[must_use]
     pub fn new(ring: Arc<dyn KeyRing>) -> Self {
-        Self(ring)
+        Self { ring, service: Arc::default() }
     }
 
     /// The name of a document's key.
@@ -44,7 +49,7 @@ impl Keys {
     /// # Errors
     /// The key ring's.
     pub async fn key(&self, owner: &str) -> Result<Option<Key>> {
-        self.0.key(owner).await
+        self.ring.key(owner).await
     }
 
     async fn usable(&self, owner: &str) -> Result<Key> {
@@ -57,7 +62,15 @@ impl Keys {
     /// # Errors
     /// The key ring's.
     pub async fn service(&self) -> Result<Key> {
-        self.usable(SERVICE).await
+        self.service.get_or_try_init(|| self.usable(SERVICE)).await.cloned()
+    }
+
+    /// The owner's key for several texts and values, asked for once; it is durable before this returns.
+    ///
+    /// # Errors
+    /// The key ring's; `Rejected` where the key was destroyed.
+    pub async fn of_owner(&self, owner: String) -> Result<OwnersKey> {
+        Ok(OwnersKey { key: self.usable(&owner).await?, owner })
     }
 
     /// Seals a text under its owner's key, which is durable before this returns.
@@ -74,7 +87,7 @@ impl Keys {
     /// # Errors
     /// The key ring's; `Corrupt` where the text was altered.
     pub async fn open(&self, sealed: &Sealed) -> Result<Option<String>> {
-        let Some(key) = self.0.existing(&sealed.owner).await? else { return Ok(None) };
+        let Some(key) = self.ring.existing(&sealed.owner).await? else { return Ok(None) };
         let text = sealed.open(&key.0).map_err(|e| Error::Corrupt(format!("{}: {e}", sealed.owner)))?;
         Ok(Some(String::from_utf8_lossy(&text).into_owned()))
     }
@@ -101,6 +114,26 @@ impl Keys {
     /// # Errors
     /// The key ring's.
     pub async fn address(&self, address: &str) -> Result<String> {
-        self.fingerprint(SERVICE, address.trim().to_lowercase().as_bytes()).await
+        Ok(fingerprint(&self.service().await?.0, address.trim().to_lowercase().as_bytes()))
+    }
+}
+
+/// The key of one owner, in hand: for as long as one command takes, and no longer, for it may be destroyed.
+pub struct OwnersKey {
+    owner: String,
+    key: Key,
+}
+
+impl OwnersKey {
+    /// As [`Keys::seal`].
+    #[must_use]
+    pub fn seal(&self, text: &[u8]) -> Sealed {
+        Sealed::seal(self.owner.as_str(), &self.key.0, text)
+    }
+
+    /// As [`Keys::fingerprint`].
+    #[must_use]
+    pub fn fingerprint(&self, value: &[u8]) -> String {
+        fingerprint(&self.key.0, value)
     }
 }

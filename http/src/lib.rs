@@ -23,7 +23,7 @@ pub use answer::{Answer, Created, Written, after_token, parse_after};
 pub use caller::{Caller, SignIn, Trace};
 pub use content_disposition::{attachment, inline};
 pub use json::{BODY_LIMIT_BYTES, Json};
-pub use keys::Keys;
+pub use keys::{Keys, OwnersKey};
 pub use page::{Cursor, Limit, Page, Paging};
 pub use path::Path;
 pub use precondition::{After, ETag, IfMatch, IfNoneMatch, etag};

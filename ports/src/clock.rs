@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Marks a clock that follows the machine.
 const SYSTEM: i64 = i64::MIN;
@@ -12,29 +12,40 @@ const SYSTEM: i64 = i64::MIN;
 ///
 /// Times have microsecond precision, as events record them.
 #[derive(Clone, Debug)]
-pub struct Clock(Arc<AtomicI64>);
+pub struct Clock {
+    /// Microseconds of the simulated time, or `SYSTEM`.
+    at: Arc<AtomicI64>,
+    /// How far it is ahead of the machine while it follows it.
+    ahead: SignedDuration,
+}
 
 impl Clock {
     /// The machine's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self(Arc::new(AtomicI64::new(SYSTEM)))
+        Self::at_distance(SignedDuration::ZERO)
+    }
+
+    /// A clock that runs as the machine's does, so far ahead of it. Several processes share one made-up time by it.
+    #[must_use]
+    pub fn at_distance(ahead: SignedDuration) -> Self {
+        Self { at: Arc::new(AtomicI64::new(SYSTEM)), ahead }
     }
 
     /// A clock that stands at `at` until it is set.
     #[must_use]
     pub fn simulated(at: Timestamp) -> Self {
-        Self(Arc::new(AtomicI64::new(at.as_microsecond())))
+        Self { at: Arc::new(AtomicI64::new(at.as_microsecond())), ahead: SignedDuration::ZERO }
     }
 
     /// The present time, cut to microseconds.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let micros = match self.0.load(Ordering::SeqCst) {
-            SYSTEM =>
-            {
+        let micros = match self.at.load(Ordering::SeqCst) {
+            SYSTEM => {
                 #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
-                Timestamp::now().as_microsecond()
+                let now = Timestamp::now();
+                now.saturating_add(self.ahead).unwrap_or(now).as_microsecond()
             }
             simulated => simulated,
         };
@@ -45,17 +56,17 @@ impl Clock {
     pub fn set(&self, at: Timestamp) {
         let forwards = |now| (now != SYSTEM).then_some(at.as_microsecond().max(now));
         // An error means that it follows the machine.
-        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, forwards);
+        let _ = self.at.fetch_update(Ordering::SeqCst, Ordering::SeqCst, forwards);
     }
 
     /// Becomes a clock that stands at `at` until it is set.
     pub fn simulate_from(&self, at: Timestamp) {
-        self.0.store(at.as_microsecond(), Ordering::SeqCst);
+        self.at.store(at.as_microsecond(), Ordering::SeqCst);
     }
 
     /// Follows the machine from now on.
     pub fn release(&self) {
-        self.0.store(SYSTEM, Ordering::SeqCst);
+        self.at.store(SYSTEM, Ordering::SeqCst);
     }
 }
 
@@ -72,5 +83,13 @@ mod tests {
         clock.simulate_from(future);
         clock.set(past);
         assert_eq!(clock.now(), future, "forwards only");
+    }
+
+    #[test]
+    fn a_clock_at_a_distance_runs_with_the_machine() {
+        let ahead = SignedDuration::from_hours(-100_000);
+        let (system, apart) = (Clock::system(), Clock::at_distance(ahead));
+        let (before, now, after) = (system.now(), apart.now() - ahead, system.now());
+        assert!(before <= now && now <= after, "{before} {now} {after}");
     }
 }

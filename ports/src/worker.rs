@@ -26,6 +26,12 @@ pub trait Worker: Send {
     async fn step(&mut self, now: Timestamp) -> Result<Step>;
     /// Waits for its bell.
     async fn wake(&mut self);
+    /// Whether only one process at a time should step it. Those that take from the queue may run anywhere.
+    fn is_single_active(&self) -> bool {
+        true
+    }
+    /// Forgets what it remembers of the log, for others may have worked in its place.
+    fn forget(&mut self) {}
 }
 
 /// Steps all workers until none finds work, and answers the next instant any of them waits for.

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::analysis::isolated::{Analyser, AnalyserError};
 use crate::analysis::{Limits, Outcome, Unreadable};
-use crate::{into_port_error, outcome_of_all};
+use crate::{into_port_error, outcome_of_all, while_holding};
 
 /// The analyst's name in events.
 const ACTOR: &str = "analyst";
@@ -78,7 +78,7 @@ impl Analyst {
             None => false,
             Some(open) => {
                 let span = tracing::info_span!("analyse", trace = %open.origin.correlation, id = open.id);
-                self.look(open).instrument(span).await?
+                while_holding(&*self.queue, &taken, self.look(open).instrument(span)).await?
             }
         };
         self.queue.finish(taken).await?;
@@ -252,5 +252,9 @@ impl Worker for Analyst {
 
     async fn wake(&mut self) {
         self.queue.offered(WorkKind::Analyse).await;
+    }
+
+    fn is_single_active(&self) -> bool {
+        false
     }
 }

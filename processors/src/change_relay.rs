@@ -343,4 +343,8 @@ impl Worker for ChangeRelay {
             () = self.views.moved("reports", self.seen[1]) => {}
         }
     }
+
+    fn forget(&mut self) {
+        (self.last, self.awaited) = (None, None);
+    }
 }

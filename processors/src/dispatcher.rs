@@ -122,6 +122,10 @@ impl Worker for Dispatcher {
         Ok(Step::Idle { until })
     }
 
+    fn forget(&mut self) {
+        self.until = None;
+    }
+
     async fn wake(&mut self) {
         let moves = WATCHED.iter().zip(self.seen).map(|(view, seen)| Box::pin(self.views.moved(view, seen)));
         select_all(moves).await;

@@ -15,9 +15,12 @@ mod scan;
 mod scheduler;
 pub mod sweeper;
 
+use std::pin::pin;
+
 use domain::aggregate::Refusal;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Error, Result};
+use ports::{Error, Result, Taken, WorkQueue};
+use tokio::time::timeout;
 
 pub use analyst::Analyst;
 pub use change_relay::ChangeRelay;
@@ -70,6 +73,23 @@ fn outcome_of_all(ids: &[String], done: Vec<Result<bool>>) -> Result<bool> {
     failed.map_or(Ok(recorded), Err)
 }
 
+/// Does what was taken from the queue to do, and tells the queue so while it lasts.
+async fn while_holding<T>(queue: &dyn WorkQueue, taken: &Taken, work: impl Future<Output = T>) -> T {
+    let third = queue.kept_for() / 3;
+    let mut work = pin!(work);
+    loop {
+        match timeout(third, &mut work).await {
+            Ok(done) => return done,
+            Err(_) => {
+                if let Err(error) = queue.extend(taken).await {
+                    // It may be given out twice then, and one of both finds that it is done.
+                    tracing::debug!(work.id = taken.work.id, %error, "work cannot be held longer");
+                }
+            }
+        }
+    }
+}
+
 /// Whether work that was to be done at an instant has failed for long enough.
 fn is_given_up(since: Timestamp, now: Timestamp) -> bool {
     now.duration_since(since) >= GIVEN_UP_AFTER
@@ -81,5 +101,58 @@ fn into_port_error<R: Refusal>(error: commands::Error<R>) -> Error {
         commands::Error::Port(error) => error,
         commands::Error::Refused(refusal) => Error::Rejected(refusal.to_string()),
         commands::Error::KeyReused => Error::Corrupt("one command id came with two commands".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use ports::{Work, WorkKind};
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// Keeps work for a minute, and counts how often it is asked to keep it longer.
+    struct Counting(AtomicU32);
+
+    #[async_trait]
+    impl WorkQueue for Counting {
+        async fn offer(&self, _work: &Work) -> Result<()> {
+            Ok(())
+        }
+        async fn take(&self, _kind: WorkKind) -> Result<Option<Taken>> {
+            Ok(None)
+        }
+        async fn offered(&self, _kind: WorkKind) {}
+        async fn extend(&self, _taken: &Taken) -> Result<()> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Err(Error::Unavailable("the queue is away".to_owned()))
+        }
+        fn kept_for(&self) -> Duration {
+            Duration::from_secs(60)
+        }
+        async fn finish(&self, _taken: Taken) -> Result<()> {
+            Ok(())
+        }
+        async fn depth(&self, _kind: WorkKind) -> Result<u64> {
+            Ok(0)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_lasts_is_held_in_time_and_done_though_the_queue_is_away() {
+        let queue = Counting(AtomicU32::new(0));
+        let taken = Taken { work: Work { kind: WorkKind::Render, id: "r".to_owned() }, receipt: 1 };
+        let slow = async {
+            sleep(Duration::from_secs(90)).await;
+            "done"
+        };
+        assert_eq!(while_holding(&queue, &taken, slow).await, "done");
+        assert_eq!(queue.0.load(Ordering::SeqCst), 4, "every 20 s");
+        while_holding(&queue, &taken, async {}).await;
+        assert_eq!(queue.0.load(Ordering::SeqCst), 4, "what is quick needs no word");
     }
 }

@@ -29,7 +29,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::backoff::next_attempt;
-use crate::{Done, into_port_error, is_given_up, is_lasting, outcome_of_all};
+use crate::{Done, into_port_error, is_given_up, is_lasting, outcome_of_all, while_holding};
 use letter::{Letters, Shared};
 
 /// What is configured about mail.
@@ -127,7 +127,7 @@ impl Mailer {
     /// True where something was recorded.
     async fn work(&self, taken: Taken, now: Timestamp) -> Result<bool> {
         let id = Id::<Delivery>::known(taken.work.id.as_str());
-        let mut done = self.look(&id, now).await?;
+        let mut done = while_holding(&*self.queue, &taken, self.look(&id, now)).await?;
         self.queue.finish(taken).await?;
         if done == Done::Behind {
             // An offer made while it was in these hands changed nothing; what moved the view meanwhile is seen now.
@@ -338,5 +338,9 @@ impl Worker for Mailer {
 
     async fn wake(&mut self) {
         self.queue.offered(WorkKind::Deliver).await;
+    }
+
+    fn is_single_active(&self) -> bool {
+        false
     }
 }

@@ -116,4 +116,9 @@ impl Worker for Reconciler {
     async fn wake(&mut self) {
         std::future::pending().await
     }
+
+    fn forget(&mut self) {
+        self.next = None;
+        self.pass = None;
+    }
 }

@@ -14,7 +14,7 @@ use projections::ReportNow;
 use queries::{Prepared, Queries};
 use tracing::Instrument;
 
-use crate::{Done, into_port_error, is_given_up, is_lasting, outcome_of_all};
+use crate::{Done, into_port_error, is_given_up, is_lasting, outcome_of_all, while_holding};
 
 /// The renderer's name in events.
 const ACTOR: &str = "renderer";
@@ -37,7 +37,7 @@ impl Renderer {
     /// True where something was recorded.
     async fn work(&self, taken: Taken, now: Timestamp) -> Result<bool> {
         let report = taken.work.id.clone();
-        let mut done = self.look(&report, now).await?;
+        let mut done = while_holding(&*self.queue, &taken, self.look(&report, now)).await?;
         self.queue.finish(taken).await?;
         if done == Done::Behind {
             // An offer made while it was in these hands changed nothing; what moved the view meanwhile is seen now.
@@ -155,6 +155,10 @@ impl Worker for Renderer {
 
     async fn wake(&mut self) {
         self.queue.offered(WorkKind::Render).await;
+    }
+
+    fn is_single_active(&self) -> bool {
+        false
     }
 }
 

@@ -278,6 +278,11 @@ impl Worker for Scheduler {
         Ok(if self.is_idle { Step::Idle { until: None } } else { Step::Worked })
     }
 
+    fn forget(&mut self) {
+        self.is_idle = false;
+        self.aside.clear();
+    }
+
     async fn wake(&mut self) {
         tokio::select! {
             () = self.views.moved("subscriptions", self.seen[0]) => {}

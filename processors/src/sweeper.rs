@@ -121,4 +121,8 @@ impl Worker for Sweeper {
     async fn wake(&mut self) {
         std::future::pending().await
     }
+
+    fn forget(&mut self) {
+        self.sweep = Sweep::Records(None);
+    }
 }

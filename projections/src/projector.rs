@@ -44,7 +44,11 @@ impl Projector {
         let name = self.projection.name();
         let from = match self.seen {
             Some(position) => position,
-            None => self.views.position(name).await?,
+            None => {
+                // Somebody else may have moved it: what is remembered of its rows is of the past.
+                self.rows.clear();
+                self.views.position(name).await?
+            }
         };
         let (events, to) = self.read(from).await?;
         let Some(to) = to.filter(|to| Some(*to) != from) else {
@@ -124,5 +128,9 @@ impl Worker for Projector {
 
     async fn wake(&mut self) {
         self.feed.grown(self.seen.flatten()).await;
+    }
+
+    fn forget(&mut self) {
+        self.seen = None;
     }
 }

@@ -1,20 +1,17 @@
 //! The application as a function of its ports: a router, workers that can be stepped, and the loop that drives both.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::response::Response;
 use axum::{Extension, Router};
 use commands::{Commands, Openers};
-use futures::FutureExt;
 use http::sign_in::development::Development;
 use http::{ProblemDocument, SignIn};
 use jiff::{SignedDuration, Timestamp};
-use ports::{Clock, Error, Ports, Step, Worker};
+use ports::{Clock, Leases, Ports, Worker};
 use processors::analysis::Limits;
 use processors::analysis::isolated::Analyser;
 use processors::sweeper::Sweeper;
@@ -28,7 +25,10 @@ use utoipa::openapi::OpenApi;
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::config::Settings;
+use crate::drive::Driver;
 use crate::health::Health;
+use crate::reach::Reach;
+use crate::roles::{Role, Roles};
 
 /// How often the sweeper looks for what an interrupted upload or deletion left.
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(24);
@@ -42,6 +42,8 @@ pub struct AppSettings {
     pub base_url: String,
     /// The largest upload, in bytes.
     pub largest_upload_bytes: u64,
+    /// What this process does.
+    pub roles: Roles,
     /// Who may open trials.
     pub openers: Openers,
     /// About mail.
@@ -67,6 +69,7 @@ impl AppSettings {
             bucket: settings.bucket.clone(),
             base_url: settings.base_url.clone(),
             largest_upload_bytes: settings.largest_upload_bytes,
+            roles: settings.roles.clone(),
             openers: settings.openers.clone(),
             mail: MailerSettings {
                 from: (mail.from_name.clone(), mail.from_address.clone()),
@@ -86,12 +89,14 @@ impl AppSettings {
 
 /// The application, wired but not running.
 pub struct App {
-    /// All routes.
+    /// The routes of its roles.
     pub router: Router,
-    /// All workers, in the order in which one's work is the next one's.
+    /// The workers of its roles, in the order in which one's work is the next one's.
     pub workers: Vec<Box<dyn Worker>>,
     /// What the workers do, for those who look after them.
     pub health: Health,
+    /// Which process steps what only one should.
+    pub leases: Arc<dyn Leases>,
 }
 
 /// Wires the application.
@@ -102,7 +107,7 @@ pub fn build(ports: &Ports, settings: &AppSettings) -> App {
     let queries = queries(ports, settings);
     let workers = workers(ports, settings, &commands, &queries);
     let router = router(ports, settings, commands, queries, &health);
-    App { router, workers, health }
+    App { router, workers, health, leases: Arc::clone(&ports.leases) }
 }
 
 fn commands(ports: &Ports, settings: &AppSettings) -> Commands {
@@ -181,16 +186,17 @@ fn workers(ports: &Ports, settings: &AppSettings, commands: &Commands, queries: 
     );
     let reconciler =
         Reconciler::new(Arc::clone(&ports.documents), commands.clone(), Views::new(Arc::clone(&ports.views)));
-    let mut workers: Vec<Box<dyn Worker>> = vec![Box::new(relay)];
-    workers.extend(projectors.map(|projector| Box::new(projector) as Box<dyn Worker>));
-    workers.push(Box::new(scheduler));
-    workers.push(Box::new(dispatcher));
-    workers.push(Box::new(analyst));
-    workers.push(Box::new(renderer));
-    workers.push(Box::new(mailer));
-    workers.push(Box::new(sweeper));
-    workers.push(Box::new(reconciler));
-    workers
+    let projectors = projectors.map(|projector| (Role::Projector, Box::new(projector) as Box<dyn Worker>));
+    let mut workers: Vec<(Role, Box<dyn Worker>)> = vec![(Role::Relay, Box::new(relay))];
+    workers.extend(projectors);
+    workers.push((Role::Scheduler, Box::new(scheduler)));
+    workers.push((Role::Dispatcher, Box::new(dispatcher)));
+    workers.push((Role::Analyst, Box::new(analyst)));
+    workers.push((Role::Renderer, Box::new(renderer)));
+    workers.push((Role::Mailer, Box::new(mailer)));
+    workers.push((Role::Relay, Box::new(sweeper)));
+    workers.push((Role::Relay, Box::new(reconciler)));
+    workers.into_iter().filter(|(role, _)| settings.roles.has(*role)).map(|(_, worker)| worker).collect()
 }
 
 /// What is served and what is documented are one list.
@@ -211,10 +217,16 @@ fn routes(commands: Commands, queries: Queries, sign_in: &Development) -> (Route
 }
 
 fn router(ports: &Ports, settings: &AppSettings, commands: Commands, queries: Queries, health: &Health) -> Router {
+    if !settings.roles.has(Role::Api) {
+        let operations = crate::health::routes(health.clone(), Reach::new(ports.clone()));
+        return operations.layer(axum::middleware::map_response(guarded));
+    }
     let development = Development::new(Arc::clone(&ports.directory), settings.outbox.is_some());
     let (router, api) = routes(commands, queries, &development);
     let sign_in: Arc<dyn SignIn> = Arc::new(development);
-    let mut router = router.merge(crate::health::routes(health.clone())).merge(crate::openapi::routes(api));
+    let mut router = router
+        .merge(crate::health::routes(health.clone(), Reach::new(ports.clone())))
+        .merge(crate::openapi::routes(api));
     if let Some(outbox) = &settings.outbox {
         router = router.merge(crate::outbox::routes(outbox.clone()));
     }
@@ -240,7 +252,8 @@ pub async fn run(app: App, clock: Clock, listener: TcpListener, shutdown: impl F
     let (stop, stopped) = watch::channel(false);
     let mut working = JoinSet::new();
     for worker in app.workers {
-        working.spawn(drive(worker, clock.clone(), app.health.clone(), stopped.clone()));
+        let driver = Driver { clock: clock.clone(), leases: Arc::clone(&app.leases), health: app.health.clone() };
+        working.spawn(driver.drive(worker, stopped.clone()));
     }
     let told = async move {
         shutdown.await;
@@ -260,69 +273,6 @@ pub async fn catch_up(ports: &Ports) -> ports::Result<()> {
         crate::replay::catch_up(&projection, &ports.feed, &ports.views).await?;
     }
     Ok(())
-}
-
-/// How long a worker rests after a port was unavailable.
-const REST: Duration = Duration::from_secs(1);
-
-/// Drives a worker, and tells where it panics: what it was doing is lost, and what it holds may be half changed, so it is not
-/// stepped again.
-async fn drive(worker: Box<dyn Worker>, clock: Clock, health: Health, stopped: watch::Receiver<bool>) {
-    let name = worker.name();
-    if AssertUnwindSafe(step_until_stopped(worker, clock, health.clone(), stopped)).catch_unwind().await.is_err() {
-        tracing::error!(worker = name, "stopped; it panicked");
-        health.stopped(name, "it panicked");
-    }
-}
-
-/// Steps one worker until it is stopped. `Unavailable` and `Conflict` mean: again later. Anything else stops this worker alone
-/// and shows in `/readyz`, for it would fail again in the same way.
-async fn step_until_stopped(
-    mut worker: Box<dyn Worker>,
-    clock: Clock,
-    health: Health,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let name = worker.name();
-    health.started(name);
-    while !*stopped.borrow() {
-        let now = clock.now();
-        let rest = match worker.step(now).await {
-            Ok(Step::Worked) => {
-                health.worked(name);
-                continue;
-            }
-            Ok(Step::Idle { until }) => {
-                health.idle(name);
-                until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default())
-            }
-            Err(error @ (Error::Unavailable(_) | Error::Conflict(_))) => {
-                tracing::warn!(worker = name, %error, "will try again");
-                health.failed(name, &error.to_string());
-                tokio::select! {
-                    () = tokio::time::sleep(REST) => {}
-                    _ = stopped.changed() => {}
-                }
-                continue;
-            }
-            Err(error @ (Error::Rejected(_) | Error::Corrupt(_))) => {
-                tracing::error!(worker = name, %error, "stopped; it would fail again in the same way");
-                health.stopped(name, &error.to_string());
-                return;
-            }
-        };
-        let due = async {
-            match rest {
-                Some(rest) => tokio::time::sleep(rest).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = worker.wake() => {}
-            () = due => {}
-            _ = stopped.changed() => {}
-        }
-    }
 }
 
 /// Steps all workers until idle, then lets a simulated clock jump to the next instant that anyone waits for, until `to`.

@@ -34,7 +34,13 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     /// Serve the API and the browser client, and do all work.
-    Serve(Configured),
+    Serve {
+        /// What this process does, such as `api,relay`; all where it is not given.
+        #[arg(long)]
+        roles: Option<String>,
+        #[command(flatten)]
+        configured: Configured,
+    },
     /// Live through twelve weeks of a sample trial in seconds, then serve it.
     Demo {
         /// Where everything is kept, the outbox among it.
@@ -151,7 +157,8 @@ pub fn main() -> ExitCode {
 
 async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
-        Verb::Serve(configured) => {
+        Verb::Serve { roles, mut configured } => {
+            configured.settings.extend(roles.map(|roles| ("roles".to_owned(), roles)));
             let mut settings = configured.load()?.settings;
             #[cfg(feature = "distributed")]
             let traces = crate::telemetry::Traces::of(&settings.telemetry)?;
@@ -163,7 +170,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
                 TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
             settings.reached_at(listener.local_addr()?);
             let app = app::build(&ports, &AppSettings::of(&settings)?);
-            app::catch_up(&ports).await?;
+            app::catch_up(&ports).await.context("events of stores.events cannot be folded into stores.views")?;
             let SignInKind::Development = settings.sign_in;
             demo::add_people(ports.directory.as_ref()).await?;
             tracing::info!(address = %listener.local_addr()?, "serving");
@@ -226,7 +233,9 @@ async fn move_to_other_engines(wanted: &Move) -> anyhow::Result<ExitCode> {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(200));
     bar.set_style(ProgressStyle::with_template("{spinner} {msg}: {human_pos}, {elapsed}")?);
-    let compared = migrate::migrate(&source, &target, &bar).await?;
+    let mut progress = migrate::Progress::new(bar, |phase| say(&phase.to_string()));
+    let roles = migrate::roles(&target, &AppSettings::of(&to)?);
+    let compared = migrate::migrate(&source, &target, &roles, &mut progress).await?;
     say(&format!("{:10} {:>16} {:>16}", "", "source", "target"));
     compared.iter().for_each(|compared| say(&compared.to_string()));
     let is_equal = compared.iter().all(migrate::Compared::is_equal);

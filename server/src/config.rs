@@ -101,6 +101,7 @@ struct Config {
     data: String,
     listen: String,
     base_url: String,
+    roles: String,
     bucket: String,
     stores: StoresConfig,
     mail: MailConfig,

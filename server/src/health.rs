@@ -10,11 +10,13 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use jiff::Timestamp;
 use ports::Clock;
 use serde::Serialize;
 use serde_json::json;
+
+use crate::reach::Reach;
 
 /// What one worker does.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -25,6 +27,8 @@ struct WorkerState {
     /// Why it last failed; none since it last worked.
     failing: Option<String>,
     stopped: bool,
+    /// Whether this process has the worker's lease; none for those that run anywhere.
+    held: Option<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +62,16 @@ impl Health {
     /// A worker is driven.
     pub fn started(&self, name: &'static str) {
         self.worker(name, |_| {});
+    }
+
+    /// A worker's lease is this process's, or another has it and this one waits.
+    pub fn held(&self, name: &'static str, held: bool) {
+        self.worker(name, |worker| {
+            worker.held = Some(held);
+            if !worker.stopped {
+                worker.failing = None;
+            }
+        });
     }
 
     /// A step did something.
@@ -94,25 +108,26 @@ impl Health {
 }
 
 /// The routes of operations.
-pub fn routes(health: Health) -> Router {
+pub fn routes(health: Health, reach: Reach) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
-        .route("/readyz", get(readyz))
+        .route("/readyz", get(readyz).layer(Extension(reach)))
         .route("/metrics", get(metrics))
         .route("/version", get(|| async { Json(json!({"name": "trialbrief", "version": env!("CARGO_PKG_VERSION")})) }))
         .with_state(health)
 }
 
-/// 200 while every worker runs, else 503 and which does not, and why.
-async fn readyz(State(health): State<Health>) -> Response {
-    let failing: BTreeMap<_, _> = health
-        .counts()
-        .workers
+/// 200 while every worker runs and every store answers, else 503 and which does not, and why.
+async fn readyz(State(health): State<Health>, Extension(reach): Extension<Reach>) -> Response {
+    let mut failing = reach.silent().await;
+    let workers = health.counts().workers.clone();
+    failing.extend(workers.iter().filter_map(|(name, worker)| worker.failing.clone().map(|why| (*name, why))));
+    let roles: BTreeMap<_, _> = workers
         .iter()
-        .filter_map(|(name, worker)| worker.failing.clone().map(|why| (*name, why)))
+        .map(|(name, worker)| (*name, if worker.held == Some(false) { "waiting" } else { "held" }))
         .collect();
     let status = if failing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({"ready": failing.is_empty(), "failing": failing}))).into_response()
+    (status, Json(json!({"ready": failing.is_empty(), "failing": failing, "workers": roles}))).into_response()
 }
 
 /// Counters in the text format of Prometheus.
@@ -132,6 +147,8 @@ async fn metrics(State(health): State<Health>) -> Response {
     family("trialbrief_worker_steps_total", "counter", "Steps that did something.", of_workers(|w| w.steps));
     family("trialbrief_worker_failures_total", "counter", "Steps that failed.", of_workers(|w| w.failures));
     family("trialbrief_worker_stopped", "gauge", "1 for a worker that stopped.", of_workers(|w| u64::from(w.stopped)));
+    let held = |w: &WorkerState| u64::from(w.held != Some(false));
+    family("trialbrief_worker_held", "gauge", "1 where this process steps it, 0 where it waits.", of_workers(held));
     let requests = counts
         .requests
         .iter()

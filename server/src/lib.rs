@@ -5,13 +5,16 @@ pub mod cli;
 mod client;
 pub mod config;
 pub mod demo;
+mod drive;
 mod health;
 mod listen;
 pub mod migrate;
 mod openapi;
 mod outbox;
 mod probe;
+mod reach;
 pub mod replay;
+pub mod roles;
 #[cfg(feature = "distributed")]
 pub mod telemetry;
 mod trace;

@@ -4,7 +4,11 @@
 //! stands there, and what the target holds of them is a prefix of the source's. A migration that was killed goes on from that.
 
 mod events;
+mod idle;
+mod kinds;
 mod parts;
+mod progress;
+mod retry;
 
 use std::fmt;
 use std::path::Path;
@@ -12,11 +16,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use futures::StreamExt;
-use indicatif::ProgressBar;
-use ports::{Change, Clock, Directory, DocumentStore, EventFeed, FileStore, KeyRing, Ports, Result};
+use ports::{Change, Clock, Directory, DocumentStore, Error, EventFeed, FileStore, KeyRing, Leases, Ports, Result};
 
+use crate::app::{self, AppSettings};
 use crate::wire::Urls;
-use parts::{Documents, Files, Keys, People};
+use idle::Side;
+use kinds::{Documents, Files, Keys, People};
+pub use progress::{Phase, Progress};
+use retry::retried;
 
 /// What is moved, opened without the rest: views and mail of the source are not touched.
 pub struct Source {
@@ -32,6 +39,8 @@ pub struct Source {
     pub directory: Arc<dyn Directory>,
     /// Keys of sealed text.
     pub keys: Arc<dyn KeyRing>,
+    /// Tell whether the program is still running.
+    pub leases: Arc<dyn Leases>,
 }
 
 impl Source {
@@ -49,6 +58,7 @@ impl Source {
             derived,
             directory: adapters::directory::open(&urls.directory, clock).await?,
             keys: adapters::key_ring::open(&urls.keys, clock).await?,
+            leases: adapters::leases::open(&urls.queue).await?,
         })
     }
 }
@@ -77,6 +87,10 @@ pub fn refuse_shared(source: &Urls, target: &Urls) -> anyhow::Result<()> {
     for ((setting, from), (_, to)) in moved(source).into_iter().zip(moved(target)) {
         ensure!(from != to, "{setting}: source and target are the same store: give the target one of its own");
     }
+    ensure!(
+        source.queue != target.queue || target.queue == "memory:",
+        "stores.queue: source and target are the same: give the target a prefix of its own, such as ?prefix=new"
+    );
     Ok(())
 }
 
@@ -120,12 +134,38 @@ impl fmt::Display for Compared {
     }
 }
 
-/// Moves everything from the source to the target and compares both sides. What is there already is left as it is.
+/// The names under which only one process of several works: while this one has them all, no other does.
+#[must_use]
+pub fn roles(target: &Ports, settings: &AppSettings) -> Vec<&'static str> {
+    app::build(target, settings).workers.iter().map(|worker| worker.name()).collect()
+}
+
+/// Moves everything from the source to the target and compares both sides. What is there already is left as it is. `roles` are
+/// those that neither side's program may have meanwhile.
 ///
 /// # Errors
-/// Where the source has changes that were not relayed, the target holds something else, or a port fails; the sentence names the
-/// setting, the item and the remedy. Nothing is written before the target was found empty or a begun migration of this source.
-pub async fn migrate(source: &Source, target: &Ports, bar: &ProgressBar) -> anyhow::Result<Vec<Compared>> {
+/// Where a program still runs, the source has changes that were not relayed, the target holds something else, or a port fails; the
+/// sentence names the phase, the item and the remedy. Nothing is written before the target was found empty or a begun migration of
+/// this source. After an `Unavailable` of half a minute, the same call goes on.
+pub async fn migrate(
+    source: &Source,
+    target: &Ports,
+    roles: &[&'static str],
+    progress: &mut Progress,
+) -> anyhow::Result<Vec<Compared>> {
+    let sides = [
+        Side { name: "source", leases: Arc::clone(&source.leases) },
+        Side { name: "target", leases: Arc::clone(&target.leases) },
+    ];
+    idle::while_idle(sides, roles, moved_and_compared(source, target, progress)).await.map_err(|error| {
+        match error.downcast_ref::<Error>() {
+            Some(Error::Unavailable(_)) => error.context("cut off; run the same command again to go on"),
+            Some(Error::Conflict(_) | Error::Rejected(_) | Error::Corrupt(_)) | None => error,
+        }
+    })
+}
+
+async fn moved_and_compared(source: &Source, target: &Ports, progress: &mut Progress) -> anyhow::Result<Vec<Compared>> {
     refuse_what_was_not_relayed(source.documents.as_ref()).await?;
     let keys = Keys { from: Arc::clone(&source.keys), to: Arc::clone(&target.keys) };
     let people = People { from: Arc::clone(&source.directory), to: Arc::clone(&target.directory) };
@@ -133,59 +173,59 @@ pub async fn migrate(source: &Source, target: &Ports, bar: &ProgressBar) -> anyh
     let derived = Files::derived(&source.derived, &target.derived);
     let documents = Documents { from: Arc::clone(&source.documents), to: Arc::clone(&target.documents) };
 
-    let prefix = events::compare(&source.feed, &target.feed, bar).await?;
+    let prefix = events::compare(&source.feed, &target.feed, progress).await?;
     if !prefix.is_whole {
         refuse_views_of_another_log(target).await?;
         let is_begun = prefix.of_target.events > 0;
-        parts::survey(&keys, is_begun, bar).await?;
-        parts::survey(&people, is_begun, bar).await?;
-        parts::survey(&originals, is_begun, bar).await?;
-        parts::survey(&derived, is_begun, bar).await?;
-        parts::survey(&documents, is_begun, bar).await?;
+        parts::survey(&keys, is_begun, progress).await?;
+        parts::survey(&people, is_begun, progress).await?;
+        parts::survey(&originals, is_begun, progress).await?;
+        parts::survey(&derived, is_begun, progress).await?;
+        parts::survey(&documents, is_begun, progress).await?;
         if !is_begun {
-            parts::copy(&keys, bar).await?;
-            parts::copy(&people, bar).await?;
-            parts::copy(&originals, bar).await?;
-            parts::copy(&derived, bar).await?;
-            parts::copy(&documents, bar).await?;
+            parts::copy(&keys, progress).await?;
+            parts::copy(&people, progress).await?;
+            parts::copy(&originals, progress).await?;
+            parts::copy(&derived, progress).await?;
+            parts::copy(&documents, progress).await?;
             begin_epoch(source, target).await?;
         }
     }
-    let moved = events::copy(&source.feed, &target.log, &prefix, bar).await?;
+    let moved = events::copy(&source.feed, &target.log, &prefix, progress).await?;
 
-    let mut compared = events::verify(moved, &target.feed, bar).await?;
-    compared.push(parts::verify(&documents, bar).await?);
-    compared.push(parts::verify(&originals, bar).await?);
-    compared.push(parts::verify(&derived, bar).await?);
-    compared.push(parts::verify(&people, bar).await?);
-    compared.push(parts::verify(&keys, bar).await?);
-    bar.finish_and_clear();
+    let mut compared = events::verify(moved, &target.feed, progress).await?;
+    compared.push(parts::verify(&documents, progress).await?);
+    compared.push(parts::verify(&originals, progress).await?);
+    compared.push(parts::verify(&derived, progress).await?);
+    compared.push(parts::verify(&people, progress).await?);
+    compared.push(parts::verify(&keys, progress).await?);
+    progress.end();
     Ok(compared)
 }
 
 /// What the collection tells and nobody has observed would be lost: the target's feed of changes begins anew.
 async fn refuse_what_was_not_relayed(documents: &dyn DocumentStore) -> anyhow::Result<()> {
     let remedy = "start the old program, let it run until it has caught up, stop it, and migrate again";
-    if documents.acknowledged().await?.is_none() {
+    let what = "documents: the changes of the source";
+    if retried(|| documents.acknowledged()).await.context(what)?.is_none() {
         bail!("documents: the source was never observed: {remedy}");
     }
-    let mut changes = documents.changes();
-    while let Some(change) = changes.next().await {
-        match change.context("documents: the changes of the source")? {
-            Change::Seen { id, .. } => {
-                bail!("documents: the change of record {id} at the source stands in no event: {remedy}")
-            }
-            Change::Lost => bail!("documents: changes of the source were lost before they stood in the log: {remedy}"),
-            Change::UpTo(_) => {}
+    let first = async || documents.changes().next().await.transpose();
+    match retried(first).await.context(what)? {
+        Some(Change::Seen { id, .. }) => {
+            bail!("documents: the change of record {id} at the source stands in no event: {remedy}")
         }
+        Some(Change::Lost) => {
+            bail!("documents: changes of the source were lost before they stood in the log: {remedy}")
+        }
+        Some(Change::UpTo(_)) | None => Ok(()),
     }
-    Ok(())
 }
 
 /// Views keep positions, and those of another log mean nothing in this one.
 async fn refuse_views_of_another_log(target: &Ports) -> anyhow::Result<()> {
     for projection in projections::all() {
-        let position = target.views.position(projection.name()).await?;
+        let position = retried(|| target.views.position(projection.name())).await.context("views: the target's")?;
         ensure!(
             position.is_none(),
             "views: the target holds the view {} of another log: give an empty database; views are folded again at the start",
@@ -197,6 +237,7 @@ async fn refuse_views_of_another_log(target: &Ports) -> anyhow::Result<()> {
 
 /// What was observed of the source's collection is not told again.
 async fn begin_epoch(source: &Source, target: &Ports) -> anyhow::Result<()> {
-    let (last, _) = source.documents.end().await.context("documents: the end of the source's changes")?;
-    target.documents.begin_epoch(last.epoch + 1).await.context("documents: beginning an epoch at the target")
+    let (last, _) = retried(|| source.documents.end()).await.context("documents: the end of the source's changes")?;
+    let begun = retried(|| target.documents.begin_epoch(last.epoch + 1)).await;
+    begun.context("documents: beginning an epoch at the target")
 }

@@ -14,8 +14,8 @@ pub(super) struct MongoDirectory(Collection<Document>);
 
 impl MongoDirectory {
     pub(super) async fn open(url: &str) -> Result<Self> {
-        let people = durable_collection(&connect("directory", url).await?, "people");
-        bounded(people.find_one(doc! {})).await.map_err(|error| of_setting("directory", error))?;
+        let people = durable_collection(&connect("stores.directory", url).await?, "people");
+        bounded(people.find_one(doc! {})).await.map_err(|error| of_setting("stores.directory", error))?;
         Ok(Self(people))
     }
 }

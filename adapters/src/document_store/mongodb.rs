@@ -38,8 +38,8 @@ pub(super) struct MongoDocumentStore {
 impl MongoDocumentStore {
     pub(super) async fn open(url: &str, clock: &Clock) -> Result<Self> {
         let (url, collection) = split(url)?;
-        let database = connect("documents", &url).await?;
-        let named = |error| of_setting("documents", error);
+        let database = connect("stores.documents", &url).await?;
+        let named = |error| of_setting("stores.documents", error);
         shape::prepare(&database, &collection).await.map_err(named)?;
         let records = durable_collection(&database, &collection).clone_with_type();
         let feed = Feed::open(database, collection, clock.clone()).await.map_err(named)?;
@@ -132,10 +132,10 @@ fn split(url: &str) -> Result<(String, String)> {
     let name = match ours[..] {
         [] => DOCUMENTS.to_owned(),
         [one] => percent_decode_str(one.trim_start_matches("collection=")).decode_utf8_lossy().into_owned(),
-        [..] => return Err(Error::Rejected("setting \"documents\" names more than one collection".to_owned())),
+        [..] => return Err(Error::Rejected("setting \"stores.documents\" names more than one collection".to_owned())),
     };
     if name.is_empty() || name.contains(['$', '\0']) || name.starts_with("system.") || name == RELAY {
-        let why = format!("setting \"documents\": {name:?} can be no collection of records: mend ?collection=");
+        let why = format!("setting \"stores.documents\": {name:?} can be no collection of records: mend ?collection=");
         return Err(Error::Rejected(why));
     }
     Ok((format!("{base}?{}", others.join("&")), name))

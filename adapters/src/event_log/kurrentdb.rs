@@ -160,7 +160,7 @@ async fn cannot_open(settings: &Settings, error: Error) -> Error {
     let why = match error {
         Error::Unavailable(why) => why,
         Error::Conflict(why) | Error::Rejected(why) | Error::Corrupt(why) => {
-            return Error::Rejected(format!("setting \"events\": {why}"));
+            return Error::Rejected(format!("setting \"stores.events\": {why}"));
         }
     };
     let mut found = Vec::new();
@@ -175,5 +175,5 @@ async fn cannot_open(settings: &Settings, error: Error) -> Error {
             false => format!("{}:{} cannot be reached", host.host, host.port),
         });
     }
-    Error::Unavailable(format!("setting \"events\": {}; {why}", found.join("; ")))
+    Error::Unavailable(format!("setting \"stores.events\": {}; {why}", found.join("; ")))
 }

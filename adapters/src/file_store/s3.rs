@@ -23,7 +23,7 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use ports::{ByteStream, Clock, Error, FileBody, FileEntry, FileKey, FileStore, Result};
 
-use failure::{failed, is};
+use failure::{denies, failed, is};
 use settings::{Encryption, Settings};
 use upload::Replace;
 
@@ -53,7 +53,7 @@ pub(super) async fn open_bucket(url: &str, homes: [&'static str; 2], clock: &Clo
     if let Err(error) = list.send().await {
         let at = settings.endpoint.as_deref().unwrap_or("Amazon's S3");
         let what = format!(
-            "setting \"files\": the bucket {:?} at {at} with the access key {:?}",
+            "setting \"stores.files\": the bucket {:?} at {at} with the access key {:?}",
             settings.bucket, settings.access_key
         );
         let remedy = match error.code() {
@@ -66,6 +66,7 @@ pub(super) async fn open_bucket(url: &str, homes: [&'static str; 2], clock: &Clo
         };
         return Err(match failed(&what, &error) {
             Error::Rejected(sentence) => Error::Rejected(format!("{sentence}{remedy}")),
+            Error::Unavailable(sentence) if denies(&error) => Error::Rejected(format!("{sentence}{remedy}")),
             other @ (Error::Conflict(_) | Error::Unavailable(_) | Error::Corrupt(_)) => other,
         });
     }

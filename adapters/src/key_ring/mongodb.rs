@@ -15,8 +15,8 @@ pub(super) struct MongoKeyRing(Collection<Document>);
 
 impl MongoKeyRing {
     pub(super) async fn open(url: &str) -> Result<Self> {
-        let keys = durable_collection(&connect("keys", url).await?, "keys");
-        bounded(keys.find_one(doc! {})).await.map_err(|error| of_setting("keys", error))?;
+        let keys = durable_collection(&connect("stores.keys", url).await?, "keys");
+        bounded(keys.find_one(doc! {})).await.map_err(|error| of_setting("stores.keys", error))?;
         Ok(Self(keys))
     }
 

@@ -41,7 +41,9 @@ impl NatsLeases {
             ..Config::default()
         };
         let store = nats.jetstream.create_or_update_key_value(config).await.map_err(|error| {
-            Error::Rejected(format!("setting \"queue\": the bucket {bucket:?} cannot be made or changed: {error}"))
+            Error::Rejected(format!(
+                "setting \"stores.queue\": the bucket {bucket:?} cannot be made or changed: {error}"
+            ))
         })?;
         let holder = Uuid::new_v4().simple().to_string().into();
         Ok(Self { nats, store, holder, held: Mutex::default() })

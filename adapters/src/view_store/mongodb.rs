@@ -20,6 +20,7 @@ use ports::{Error, Find, Position, Result, Table, ViewStore, Write};
 use tokio::task::JoinHandle;
 
 use super::{check_table, table_of};
+use crate::mongodb::sessions::Sessions;
 use crate::mongodb::{bounded, connect, durable_collection, of_setting};
 use follow::Followed;
 use save::Save;
@@ -30,6 +31,7 @@ const WIRE_VERSION: i32 = 25;
 /// The views in one database.
 pub(super) struct MongoViewStore {
     database: Database,
+    sessions: Sessions,
     followed: Arc<Followed>,
     /// Collections whose indexes are known to be there.
     made: Mutex<HashSet<String>>,
@@ -43,15 +45,18 @@ impl MongoViewStore {
             None => false,
             Some("new") => true,
             Some(other) => {
-                let why = format!("setting \"views\": the generation is {other:?}; it may be left out, or \"new\"");
+                let why =
+                    format!("setting \"stores.views\": the generation is {other:?}; it may be left out, or \"new\"");
                 return Err(Error::Rejected(why));
             }
         };
         let database = database(&url).await?;
+        let sessions = Sessions::new(&database);
+        sessions.prepare().await.map_err(|error| of_setting("stores.views", error))?;
         let followed = Followed::open(sets::collection(&database), is_new);
-        let followed = Arc::new(followed.await.map_err(|error| of_setting("views", error))?);
+        let followed = Arc::new(followed.await.map_err(|error| of_setting("stores.views", error))?);
         let follower = tokio::spawn(follow::follow(Arc::clone(&followed)));
-        Ok(Self { database, followed, made: Mutex::default(), follower })
+        Ok(Self { database, sessions, followed, made: Mutex::default(), follower })
     }
 
     fn rows(&self, generation: i64, table: Table) -> Collection<Document> {
@@ -110,8 +115,7 @@ impl ViewStore for MongoViewStore {
 
     async fn save(&self, projection: &str, from: Option<Position>, to: Position, writes: Vec<Write>) -> Result<()> {
         let generation = self.followed.generation();
-        let database = &self.database;
-        let save = Save::new(database, generation, projection, from, to, &writes)?;
+        let save = Save::new((&self.database, &self.sessions), generation, projection, (from, to), &writes)?;
         for run in writes.chunk_by(|a, b| table_of(a).name == table_of(b).name) {
             if let Some(write) = run.first() {
                 self.make(generation, table_of(write)).await?;
@@ -139,17 +143,18 @@ impl Drop for MongoViewStore {
 
 /// Connects, and refuses a server that has no transactions or no change streams.
 async fn database(url: &str) -> Result<Database> {
-    let database = connect("views", url).await?;
-    let hello = bounded(database.run_command(doc! { "hello": 1 })).await.map_err(|error| of_setting("views", error))?;
+    let database = connect("stores.views", url).await?;
+    let hello =
+        bounded(database.run_command(doc! { "hello": 1 })).await.map_err(|error| of_setting("stores.views", error))?;
     if !hello.contains_key("setName") && !hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
         let why = "the server is no member of a replica set: views need its transactions and change streams";
-        return Err(Error::Rejected(format!("setting \"views\": {why}; start it with --replSet")));
+        return Err(Error::Rejected(format!("setting \"stores.views\": {why}; start it with --replSet")));
     }
     let version = hello.get_i32("maxWireVersion").unwrap_or_default();
     if version < WIRE_VERSION {
         let why =
             format!("the server speaks wire version {version}, and views need {WIRE_VERSION}: MongoDB 8.0 or later");
-        return Err(Error::Rejected(format!("setting \"views\": {why}")));
+        return Err(Error::Rejected(format!("setting \"stores.views\": {why}")));
     }
     Ok(database)
 }

@@ -129,7 +129,7 @@ impl Queue {
         };
         let refused = |error: &dyn std::fmt::Display| {
             Error::Rejected(format!(
-                "setting \"queue\": the stream {name:?} is not one of ours, or cannot be made: {error}"
+                "setting \"stores.queue\": the stream {name:?} is not one of ours, or cannot be made: {error}"
             ))
         };
         if let Ok(found) = nats.jetstream.get_stream(&name).await {

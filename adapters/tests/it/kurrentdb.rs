@@ -189,12 +189,18 @@ async fn what_is_wrong_with_the_url_is_said_when_it_is_opened() {
         (format!("eventstore://{place}?prefix=a"), "the scheme \"eventstore\""),
     ] {
         let Error::Rejected(text) = refusal(&url).await else { panic!("{url} is rejected") };
-        assert!(text.contains("setting \"events\"") && text.contains(part) && !text.contains("secret"), "{text}");
+        assert!(
+            text.contains("setting \"stores.events\"") && text.contains(part) && !text.contains("secret"),
+            "{text}"
+        );
     }
     let Error::Unavailable(text) = refusal(&format!("kurrentdb://u:secret@{place}?tls=false&prefix=a")).await else {
         panic!("nobody listens there")
     };
-    assert!(text.contains("setting \"events\": 127.0.0.1:1 cannot be reached") && !text.contains("secret"), "{text}");
+    assert!(
+        text.contains("setting \"stores.events\": 127.0.0.1:1 cannot be reached") && !text.contains("secret"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,7 +220,7 @@ async fn user_and_password_are_sent_with_each_call_and_wrong_ones_refused_when_i
         let Error::Rejected(text) = refusal(&format!("kurrentdb://{user}{place}")).await else {
             panic!("{user:?} is rejected")
         };
-        assert!(text.contains("setting \"events\": KurrentDB refuses user and password"), "{text}");
+        assert!(text.contains("setting \"stores.events\": KurrentDB refuses user and password"), "{text}");
         assert!(!text.contains("secret"), "{text}");
     }
     let (log, feed) = open(&format!("kurrentdb://admin:p%40ss%3Aw%C3%B6rd@{place}")).await;

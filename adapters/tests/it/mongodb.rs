@@ -2,6 +2,7 @@
 
 mod documents;
 mod people;
+mod stuck;
 mod views;
 
 use std::time::Duration;
@@ -44,9 +45,9 @@ async fn database(url: &str) -> mongodb::Database {
 async fn refusals(url: &str) -> [(&'static str, Option<Error>); 3] {
     let clock = Clock::system();
     [
-        ("views", view_store::open(url, &clock).await.err()),
-        ("directory", directory::open(url, &clock).await.err()),
-        ("keys", key_ring::open(url, &clock).await.err()),
+        ("stores.views", view_store::open(url, &clock).await.err()),
+        ("stores.directory", directory::open(url, &clock).await.err()),
+        ("stores.keys", key_ring::open(url, &clock).await.err()),
     ]
 }
 
@@ -99,7 +100,7 @@ async fn views_refuse_a_server_without_transactions() {
     let server = start(&["--standalone"]);
     let url = format!("mongodb://{}/views", server.address());
     let Err(Error::Rejected(text)) = view_store::open(&url, &Clock::system()).await.map(drop) else { panic!("opened") };
-    assert!(text.contains("\"views\"") && text.contains("--replSet"), "{text}");
+    assert!(text.contains("\"stores.views\"") && text.contains("--replSet"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

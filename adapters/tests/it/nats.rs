@@ -125,13 +125,13 @@ async fn what_is_wrong_at_the_start_is_named() {
     let place = server.address();
     let wrong = refused(&format!("nats://ada:wrong@{place}")).await;
     assert!(
-        matches!(&wrong, Error::Rejected(said) if said.contains("\"queue\"") && !said.contains("wrong")),
+        matches!(&wrong, Error::Rejected(said) if said.contains("\"stores.queue\"") && !said.contains("wrong")),
         "{wrong}"
     );
     assert!(matches!(refused(&format!("nats://{place}")).await, Error::Rejected(_)));
     work_queue::open(&format!("nats://ada:right@{place}"), &Clock::system()).await.unwrap();
     let nobody = refused(&format!("nats://127.0.0.1:{}", test_servers::free_port())).await;
-    assert!(matches!(&nobody, Error::Unavailable(said) if said.contains("\"queue\"")), "{nobody}");
+    assert!(matches!(&nobody, Error::Unavailable(said) if said.contains("\"stores.queue\"")), "{nobody}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -162,7 +162,7 @@ async fn measure_offers_and_takes_through_one_process() {
     let began = Instant::now();
     for i in 0..500 {
         queue.offer(&render(&format!("one-{i}"))).await.unwrap();
-        while let None = queue.take(WorkKind::Render).await.unwrap().map(|taken| taken.receipt) {
+        while queue.take(WorkKind::Render).await.unwrap().is_none() {
             missed += 1;
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::any_event::AnyEvent;
-use ports::{Clock, Error, Find, Position, ViewStore, Write};
+use ports::{Clock, Error, Find, Position, ViewStore, Worker, Write};
 use projections::{Draft, Progress, Projection, Projector, Recorded, Row, Views, all};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -46,6 +46,24 @@ proptest! {
                 }
             }
             while one.advance().await.unwrap() | other.advance().await.unwrap() {}
+            assert_eq!(rows.dump(), fold(projections::DocumentChanges, &history.log).await.rows.dump());
+        });
+    }
+
+    #[test]
+    fn projectors_that_pass_a_lease_on_fold_nothing_into_rows_of_before(ops in any_history()) {
+        run(async {
+            let mut history = History::default();
+            let rows = Arc::new(MemoryViews::default());
+            let follow = || Projector::new(Arc::new(projections::DocumentChanges), history.log.clone(), rows.clone());
+            let mut both = [follow(), follow()];
+            for (turn, ops) in ops.chunks(2).enumerate() {
+                ops.iter().for_each(|op| history.play(op));
+                let holder = &mut both[turn % 2];
+                holder.forget();
+                while holder.advance().await.unwrap() {}
+            }
+            while both[0].advance().await.unwrap() {}
             assert_eq!(rows.dump(), fold(projections::DocumentChanges, &history.log).await.rows.dump());
         });
     }

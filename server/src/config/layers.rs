@@ -170,14 +170,16 @@ impl Layers {
         self.0.iter().any(|entry| entry.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
     }
 
-    /// The setting whose path or name is most like this one's.
+    /// The setting whose path or name is most like this one's, or whose section is most like it.
     fn nearest(&self, path: &str) -> String {
         let name = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
         let likeness = |entry: &Entry| {
             let of_path = strsim::normalized_damerau_levenshtein(path, &entry.path);
             let of_name = strsim::normalized_damerau_levenshtein(&name(path), &name(&entry.path));
+            let section = entry.path.split_once('.').map_or("", |(section, _)| section);
+            let of_section = strsim::normalized_damerau_levenshtein(path, section);
             // A little for the right section, where several sections have a setting of this name.
-            of_path.max(of_name) + of_path / 100.0
+            of_path.max(of_name).max(of_section) + of_path / 100.0
         };
         let best = self.0.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
         best.map(|entry| entry.path.clone()).unwrap_or_default()

@@ -17,6 +17,7 @@ use super::layers::{Layers, Source};
 use super::problem::Problem;
 use super::store_url::{StoreUrl, masked};
 use super::{AnalysisConfig, Config, LogConfig, MailConfig, StoresConfig, TelemetryConfig};
+use crate::roles::{Role, Roles};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where people reach it, without a slash at the end.
     pub base_url: String,
+    /// What this process does.
+    pub roles: Roles,
     /// Logical name of the bucket in `FileLocation`.
     pub bucket: String,
     /// Where things are kept.
@@ -153,12 +156,13 @@ impl Settings {
         if config.data.is_empty() {
             check.wrong("data", &config.data, "name a directory, such as \"data\"");
         }
-        let (listen, sign_in) = check.listen_and_sign_in(&config.listen, &config.sign_in.kind);
+        let (listen, sign_in) = check.listen_and_sign_in(&config.listen, &config.sign_in.kind, &config.roles);
         let settings = Self {
             data: PathBuf::from(&config.data),
             base_url: check.base_url(&config.base_url, listen.is_some()),
             // What stands in for a wrong value never leaves this function.
             listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
+            roles: check.roles(&config.roles, &config.stores.queue),
             bucket: check.bucket(config.bucket),
             stores: check.stores(config.stores),
             mail: check.mail(config.mail),
@@ -217,7 +221,7 @@ impl Check<'_> {
         }))
     }
 
-    fn listen_and_sign_in(&mut self, listen: &str, kind: &str) -> (Option<SocketAddr>, SignInKind) {
+    fn listen_and_sign_in(&mut self, listen: &str, kind: &str, roles: &str) -> (Option<SocketAddr>, SignInKind) {
         let address: Option<SocketAddr> = listen.parse().ok();
         if address.is_none() {
             self.wrong(
@@ -228,7 +232,7 @@ impl Check<'_> {
         }
         if kind != "development" {
             self.wrong("sign_in.kind", kind, "it may be \"development\"");
-        } else if address.is_some_and(|address| !address.ip().is_loopback()) {
+        } else if address.is_some_and(|address| !address.ip().is_loopback()) && serves_people(roles) {
             let remedy = "the sign-in \"development\" asks for no password and therefore serves this machine only: \
                           listen on 127.0.0.1 or [::1]";
             self.wrong("listen", listen, remedy);
@@ -248,6 +252,19 @@ impl Check<'_> {
                 String::new()
             }
         }
+    }
+
+    fn roles(&mut self, written: &str, queue: &str) -> Roles {
+        let roles = written.parse().unwrap_or_else(|remedy: String| {
+            self.wrong("roles", written, remedy);
+            Roles::all()
+        });
+        if !roles.is_all() && queue.starts_with("memory:") {
+            let remedy = "work in the queue \"memory:\" would never reach the other processes: set stores.queue to a shared \
+                          one, such as \"nats://<host>:4222\", or let this process have all roles";
+            self.wrong("roles", written, remedy);
+        }
+        roles
     }
 
     fn bucket(&mut self, bucket: String) -> String {
@@ -381,6 +398,11 @@ impl Check<'_> {
         });
         Log { format, filter }
     }
+}
+
+/// Without the API nobody signs in: what is served says how the process is.
+fn serves_people(roles: &str) -> bool {
+    roles.parse::<Roles>().map_or(true, |roles| roles.has(Role::Api))
 }
 
 /// Scheme, host and port of a base URL, or what is wrong with it. The client asks for absolute paths, so there is none.

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use super::store_url::masked;
 use super::{LogFormat, Problems, SignInKind, Sources, load};
+use crate::roles::Role;
 
 fn flags(settings: &[(&str, &str)]) -> Sources {
     let flags = settings.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
@@ -140,12 +141,26 @@ fn wrong_values_are_refused_one_by_one() {
         ("analysis.memory_bytes", "many"),
         ("sign_in.kind", "none"),
         ("trials.openers", "ada, b/c"),
+        ("roles", ""),
+        ("roles", "api,relais"),
         ("log.filter", "info,a=loud"),
     ] {
         let found = problems(&flags(&[(path, value)]));
         assert_eq!(found.len(), 1, "{path} = {value:?}: {found:?}");
         assert!(found[0].starts_with(&format!("{path}: found ")), "{found:?}");
     }
+}
+
+#[test]
+fn part_of_the_work_needs_a_queue_that_others_share() {
+    let found = problems(&flags(&[("roles", "api")]));
+    assert!(found.len() == 1 && found[0].starts_with("roles: ") && found[0].contains("stores.queue"), "{found:?}");
+    let shared = load(&flags(&[("roles", "api, relay"), ("stores.queue", "nats://queue:4222")])).unwrap();
+    let mut workers = vec![("roles", "mailer"), ("stores.queue", "nats://queue:4222"), ("listen", "0.0.0.0:8080")];
+    workers.push(("base_url", "https://trials.example.org"));
+    assert!(load(&flags(&workers)).is_ok(), "who serves nobody may be asked from other machines how it is");
+    let roles = shared.settings.roles;
+    assert!(roles.has(Role::Api) && roles.has(Role::Relay) && !roles.has(Role::Mailer));
 }
 
 #[test]

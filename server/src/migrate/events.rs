@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use futures::future;
-use futures::stream::{BoxStream, StreamExt, TryStreamExt};
-use indicatif::ProgressBar;
+use futures::stream::{self, BoxStream, StreamExt};
 use ports::{
     Categories, EventFeed, EventHash, EventLog, Expected, Fed, MAX_APPEND_BYTES, NewEvent, Position, Result,
     StoredEvent,
 };
 
 use super::Compared;
+use super::progress::Progress;
+use super::retry::{Patience, retried};
 
 /// Events that go into one append at most: their metadata takes room in a request too.
 const MOST_IN_ONE_APPEND: usize = 512;
@@ -38,12 +38,25 @@ pub(super) struct Prefix {
     pub(super) is_whole: bool,
 }
 
+/// All events behind a position. Where the feed breaks off, it goes on behind the event that was told last.
 fn all(feed: &Arc<dyn EventFeed>, after: Option<Position>) -> BoxStream<'static, Result<StoredEvent>> {
-    let events = feed.read(after, Categories::ALL).try_filter_map(|fed| {
-        future::ready(Ok(match fed {
-            Fed::Event(event) => Some(event),
-            Fed::Passed(_) => None,
-        }))
+    let under_way = feed.read(after, Categories::ALL);
+    let reading = (Arc::clone(feed), after, under_way, Patience::default());
+    let events = stream::try_unfold(reading, |(feed, mut after, mut under_way, mut patience)| async move {
+        loop {
+            match under_way.next().await {
+                None => return Ok(None),
+                Some(Ok(Fed::Passed(_))) => {}
+                Some(Ok(Fed::Event(event))) => {
+                    after = Some(event.position);
+                    return Ok(Some((event, (feed, after, under_way, Patience::default()))));
+                }
+                Some(Err(error)) => {
+                    patience.after(error).await?;
+                    under_way = feed.read(after, Categories::ALL);
+                }
+            }
+        }
     });
     events.boxed()
 }
@@ -52,9 +65,9 @@ fn all(feed: &Arc<dyn EventFeed>, after: Option<Position>) -> BoxStream<'static,
 pub(super) async fn compare(
     source: &Arc<dyn EventFeed>,
     target: &Arc<dyn EventFeed>,
-    bar: &ProgressBar,
+    progress: &mut Progress,
 ) -> anyhow::Result<Prefix> {
-    bar.set_message("looking at events");
+    progress.begin("looking at events".to_owned());
     let (mut here, mut there) = (all(source, None), all(target, None));
     let mut prefix = Prefix { of_target: Folded::default(), after: None, is_whole: false };
     while let Some(at_target) = there.next().await {
@@ -71,7 +84,7 @@ pub(super) async fn compare(
         };
         prefix.of_target = prefix.of_target.then(at_target.hash());
         prefix.after = Some(at_source.position);
-        bar.inc(1);
+        progress.inc(1);
     }
     prefix.is_whole = here.next().await.transpose().context("events: the source's log")?.is_none();
     Ok(prefix)
@@ -82,10 +95,9 @@ pub(super) async fn copy(
     source: &Arc<dyn EventFeed>,
     target: &Arc<dyn EventLog>,
     prefix: &Prefix,
-    bar: &ProgressBar,
+    progress: &mut Progress,
 ) -> anyhow::Result<Folded> {
-    bar.set_message("moving events");
-    bar.set_position(prefix.of_target.events);
+    progress.begin("moving events".to_owned());
     let mut whole = prefix.of_target;
     let mut joined = Joined::default();
     let mut events = all(source, prefix.after);
@@ -93,11 +105,11 @@ pub(super) async fn copy(
         let event = event.context("events: the source's log")?;
         whole = whole.then(event.hash());
         if !joined.takes(&event) {
-            joined.append(target, bar).await?;
+            joined.append(target, progress).await?;
         }
         joined.push(event);
     }
-    joined.append(target, bar).await?;
+    joined.append(target, progress).await?;
     Ok(whole)
 }
 
@@ -127,16 +139,14 @@ impl Joined {
     }
 
     /// One after the other, for the order of appends is the order of the log.
-    async fn append(&mut self, target: &Arc<dyn EventLog>, bar: &ProgressBar) -> anyhow::Result<()> {
+    async fn append(&mut self, target: &Arc<dyn EventLog>, progress: &Progress) -> anyhow::Result<()> {
         if self.events.is_empty() {
             return Ok(());
         }
         let expected = self.first.checked_sub(1).map_or(Expected::NoStream, Expected::Revision);
-        let appended = target.append(&self.stream, expected, &self.events).await;
-        appended.with_context(|| {
-            format!("events: appending {}@{}; run the same command again to go on", self.stream, self.first)
-        })?;
-        bar.inc(self.events.len() as u64);
+        let appended = retried(|| target.append(&self.stream, expected, &self.events)).await;
+        appended.with_context(|| format!("events: appending {}@{}", self.stream, self.first))?;
+        progress.inc(self.events.len() as u64);
         *self = Self::default();
         Ok(())
     }
@@ -146,15 +156,14 @@ impl Joined {
 pub(super) async fn verify(
     source: Folded,
     target: &Arc<dyn EventFeed>,
-    bar: &ProgressBar,
+    progress: &mut Progress,
 ) -> anyhow::Result<Vec<Compared>> {
-    bar.set_message("comparing events");
-    bar.set_position(0);
+    progress.begin("comparing events".to_owned());
     let mut found = Folded::default();
     let mut events = all(target, None);
     while let Some(event) = events.next().await {
         found = found.then(event.context("events: the target's log")?.hash());
-        bar.inc(1);
+        progress.inc(1);
     }
     let compared = |what, source: String, target: String| Compared { what, source, target, differences: Vec::new() };
     Ok(vec![

@@ -43,6 +43,7 @@ pub fn settings() -> AppSettings {
     let configured = config::load(&Sources::default()).unwrap().settings;
     AppSettings {
         largest_upload_bytes: 1 << 20,
+        roles: trialbrief::roles::Roles::all(),
         openers: Openers::People(vec![UserId::parse("user", "ada").unwrap()]),
         analyser: Analyser::InProcess,
         ..AppSettings::of(&configured).unwrap()

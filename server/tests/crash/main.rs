@@ -6,7 +6,11 @@
 
 mod child;
 mod outcome;
+#[path = "../shared/samples.rs"]
+mod samples;
 mod script;
+#[path = "../shared/whole.rs"]
+mod whole;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
@@ -20,7 +24,7 @@ use futures::StreamExt;
 use outcome::Outcome;
 use ports::{Clock, FileKey, Find, Record};
 use projections::{ReportNow, Views};
-use script::Dice;
+use samples::Dice;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trialbrief::verify_report::{self, Again, Stored, Verified};

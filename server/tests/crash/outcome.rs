@@ -11,17 +11,16 @@ use futures::StreamExt;
 use http::document::object_key;
 use jiff::{SignedDuration, Timestamp};
 use mail_parser::{MessageParser, MimeHeaders};
-use ports::{Categories, Clock, EventHash, Fed, Find, Ports, RecordFilter, StoredEvent};
-use projections::{Analysis, DeliveryNow, DeliveryStatus, FiguresNow, ReportNow, ReportStatus, Series, SlotNow};
+use ports::{Categories, Clock, Find, Ports, RecordFilter, StoredEvent};
+use projections::{DeliveryNow, DeliveryStatus, FiguresNow, ReportNow, Series};
 use queries::Queries;
 use serde_json::{Value, json};
 use trialbrief::wire::{self, Urls};
-use trialbrief::{app, replay, verify_report};
+use trialbrief::{app, verify_report};
 
 use crate::child::{journal, settings};
 use crate::script::{script, start};
-
-const ALL: usize = 10_000;
+use crate::whole::{ALL, chains_hold, events, nothing_is_open, views_are_equal};
 
 /// All that must be the same whether or not the program was killed. Keys are random in each run, so nothing here is sealed.
 #[derive(Default)]
@@ -231,49 +230,4 @@ fn mail_of(mail: &[u8], report: &ContentHash) -> Value {
         "subject": mail.subject(), "date": mail.date().map(|date| date.to_rfc3339()),
         "text": words.join(" "), "attachment": pdf.attachment_name(),
     })
-}
-
-async fn events(ports: &Ports) -> Vec<StoredEvent> {
-    let mut feed = ports.feed.read(None, Categories::ALL);
-    let mut events = Vec::new();
-    while let Some(fed) = feed.next().await {
-        if let Fed::Event(event) = fed.unwrap() {
-            events.push(event);
-        }
-    }
-    events
-}
-
-/// Each event names the hash of the one before it in its stream.
-fn chains_hold(events: &[StoredEvent]) {
-    let mut last: BTreeMap<&str, EventHash> = BTreeMap::new();
-    for stored in events {
-        let before = last.insert(&stored.stream, stored.hash()).unwrap_or_default();
-        assert_eq!(stored.metadata().unwrap().previous, before, "{}@{}", stored.stream, stored.revision);
-    }
-}
-
-async fn nothing_is_open(queries: &Queries) {
-    let views = &queries.views;
-    let open: Vec<Analysis> = views.find(&Find::all(ALL).equal("open", true).range("id", None, None)).await.unwrap();
-    assert_eq!(open, [], "analyses");
-    let reports: Vec<ReportNow> = views.find(&Find::all(ALL)).await.unwrap();
-    let unready: Vec<_> =
-        reports.iter().filter(|report| report.status != ReportStatus::Rendered || report.sending).collect();
-    assert!(unready.is_empty(), "{unready:?}");
-    let deliveries: Vec<DeliveryNow> = views.find(&Find::all(ALL)).await.unwrap();
-    assert_eq!(
-        deliveries.iter().filter(|delivery| delivery.due.is_some()).collect::<Vec<_>>(),
-        [] as [&DeliveryNow; 0]
-    );
-    let slots: Vec<SlotNow> = views.find(&Find::all(ALL)).await.unwrap();
-    assert!(slots.iter().all(|slot| slot.open.is_none()), "{slots:?}");
-}
-
-async fn views_are_equal(ports: &Ports) {
-    let folder = tempfile::tempdir().unwrap();
-    let beside = replay::store_beside(folder.path(), &ports.clock).await.unwrap();
-    for comparison in replay::replay(&ports.feed, &ports.views, &beside).await.unwrap() {
-        assert_eq!(comparison.differences, [] as [String; 0], "{}", comparison.projection);
-    }
 }

@@ -17,6 +17,7 @@ use processors::Scheduler;
 use projections::{OPEN, Row, Served, SlotNow, Views, stamp_of};
 use serde_json::{Value, json};
 
+use crate::setup::Setup;
 use crate::world::{World, mondays, parse};
 
 const TRIAL: &str = "ACME-101";
@@ -127,7 +128,7 @@ async fn until(world: &mut World, instant: &str, seed: &mut Option<u64>) {
 async fn whatever_the_order_of_steps_everyone_gets_the_same() {
     let as_ever = a_story(None).await;
     assert_eq!((as_ever.0.len(), as_ever.1.len()), (3, 1), "{as_ever:#?}");
-    for seed in 0..SEEDS {
+    for seed in 0..Setup::chosen().fewer(SEEDS, 1) {
         assert_eq!(a_story(Some(seed)).await, as_ever, "seed {seed}");
     }
 }

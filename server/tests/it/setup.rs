@@ -30,6 +30,14 @@ impl Setup {
         }
     }
 
+    /// How often or how much: less where the servers of the tests, a Python program among them, are the limit.
+    pub fn fewer<T>(self, embedded: T, distributed: T) -> T {
+        match self {
+            Self::Embedded => embedded,
+            Self::Distributed => distributed,
+        }
+    }
+
     /// The URLs of everything that belongs to a folder: the same folder, the same URLs.
     pub async fn urls(self, folder: &Path) -> Urls {
         let embedded = Urls::embedded(folder.to_str().unwrap());

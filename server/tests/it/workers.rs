@@ -86,7 +86,12 @@ impl Worker for Panics {
 async fn a_worker_that_panics_is_told_by_readyz() {
     let world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
     let App { router, health, .. } = &world.app;
-    let app = App { router: router.clone(), workers: vec![Box::new(Panics)], health: health.clone() };
+    let app = App {
+        router: router.clone(),
+        workers: vec![Box::new(Panics)],
+        health: health.clone(),
+        leases: adapters::leases::open("memory:").await.unwrap(),
+    };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let clock = world.ports.clock.clone();

@@ -44,7 +44,7 @@ impl Connection {
         // The client would choose another provider for the whole process; an error says that one is chosen already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::new(settings.client.clone())
-            .map_err(|error| Error::Rejected(format!("setting \"events\": {error}")))?;
+            .map_err(|error| Error::Rejected(format!("setting \"stores.events\": {error}")))?;
         Ok(Self {
             settings,
             current: Mutex::new(Current { client, generation: 0, prompt: false }),

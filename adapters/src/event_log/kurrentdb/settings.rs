@@ -42,7 +42,7 @@ impl Settings {
     /// # Errors
     /// `Rejected`, without the password.
     pub(super) fn parse(url: &str) -> Result<Self> {
-        let rejected = |why: String| Error::Rejected(format!("setting \"events\": {why}"));
+        let rejected = |why: String| Error::Rejected(format!("setting \"stores.events\": {why}"));
         let form = || rejected("write kurrentdb://<host>:2113?prefix=<name>".to_owned());
         let (scheme, rest) = url.split_once("://").ok_or_else(form)?;
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -94,7 +94,7 @@ fn check_prefix(prefix: Option<&str>) -> Result<String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if prefix.is_empty() || !prefix.bytes().all(allowed) {
         return Err(Error::Rejected(format!(
-            "setting \"events\": the option prefix is {prefix:?}; write prefix=<name> with letters, digits, - and _, so that \
+            "setting \"stores.events\": the option prefix is {prefix:?}; write prefix=<name> with letters, digits, - and _, so that \
              programs that share a server do not meet"
         )));
     }
@@ -105,7 +105,9 @@ fn credentials(user: &str) -> Result<Credentials> {
     let (login, password) = user.split_once(':').unwrap_or((user, ""));
     let decode = |text: &str| {
         percent_decode_str(text).decode_utf8().map(|text| text.into_owned()).map_err(|_| {
-            Error::Rejected("setting \"events\": user or password is no UTF-8 once it is percent-decoded".to_owned())
+            Error::Rejected(
+                "setting \"stores.events\": user or password is no UTF-8 once it is percent-decoded".to_owned(),
+            )
         })
     };
     Ok(Credentials::new(decode(login)?, decode(password)?))

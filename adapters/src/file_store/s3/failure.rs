@@ -25,6 +25,8 @@ where
     let sentence = format!("{what}: {}", words(error));
     match (error, status(error)) {
         (SdkError::ConstructionFailure(_), _) => Error::Rejected(sentence),
+        // Nothing is wrong with the file: the operator gives back the right that was taken, and the work that waits goes on.
+        (SdkError::ServiceError(_), _) if denies(error) => Error::Unavailable(sentence),
         (SdkError::ServiceError(_), Some(400..=499)) if !passes(error) => Error::Rejected(sentence),
         _ => Error::Unavailable(sentence),
     }
@@ -38,6 +40,11 @@ pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
 /// Whether an answer has this status.
 pub(super) fn is<E>(error: &SdkError<E>, wanted: u16) -> bool {
     status(error) == Some(wanted)
+}
+
+/// Whether the server no longer takes our credentials, or they lack a right.
+pub(super) fn denies<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    is(error, 401) || is(error, 403) || error.code() == Some("ExpiredToken")
 }
 
 fn passes<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {

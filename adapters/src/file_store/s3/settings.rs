@@ -97,8 +97,13 @@ impl Settings {
 
     /// A client; it contacts nobody yet.
     pub(super) fn client(&self) -> Client {
-        let credentials =
-            Credentials::new(&self.access_key, &self.secret, self.session.clone(), None, "the setting \"files\"");
+        let credentials = Credentials::new(
+            &self.access_key,
+            &self.secret,
+            self.session.clone(),
+            None,
+            "the setting \"stores.files\"",
+        );
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
             .read_timeout(ATTEMPT)
@@ -176,7 +181,7 @@ fn number(option: &str, value: &str, least: usize, most: usize) -> Result<usize>
 }
 
 fn rejected(what: &str) -> Error {
-    Error::Rejected(format!("setting \"files\" {what}"))
+    Error::Rejected(format!("setting \"stores.files\" {what}"))
 }
 
 #[cfg(test)]
@@ -206,7 +211,7 @@ mod tests {
         ];
         for (url, said) in wrong {
             let Err(Error::Rejected(why)) = parse(url) else { panic!("{url} is taken") };
-            assert!(why.contains("\"files\"") && why.contains(said) && !why.contains("secret@"), "{url}: {why}");
+            assert!(why.contains("\"stores.files\"") && why.contains(said) && !why.contains("secret@"), "{url}: {why}");
             assert!(!why.replace("<secret>", "").contains("secret@") && !why.contains("sec/"), "{url}: {why}");
         }
     }

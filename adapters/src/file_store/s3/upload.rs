@@ -136,7 +136,7 @@ impl Upload {
             let most = self.bucket.part_size as u64 * u64::from(MOST_PARTS.unsigned_abs());
             return Err(Error::Rejected(format!(
                 "storing {}: it is larger than {most} bytes, the most in parts of {} bytes: raise part_size= in the setting \
-                 \"files\"",
+                 \"stores.files\"",
                 self.key, self.bucket.part_size
             )));
         }

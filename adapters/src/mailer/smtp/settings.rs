@@ -51,7 +51,7 @@ pub(super) struct Settings {
 impl Settings {
     /// Reads `smtp:` and `smtps:`. No message repeats the URL, which may hold a password.
     pub(super) fn parse(text: &str) -> Result<Self> {
-        let url = Url::parse(text).map_err(|e| Error::Rejected(format!("setting \"mail\" is no URL: {e}")))?;
+        let url = Url::parse(text).map_err(|e| Error::Rejected(format!("setting \"mail.url\" is no URL: {e}")))?;
         let implicit = url.scheme() == "smtps";
         // The host of a scheme that `url` does not know is kept as text.
         let host = url.host_str().and_then(|host| Host::parse(host).ok()).ok_or_else(|| rejected("names no host"))?;
@@ -164,5 +164,5 @@ fn connector(ca: Option<&str>) -> Result<TlsConnector> {
 }
 
 fn rejected(what: &str) -> Error {
-    Error::Rejected(format!("setting \"mail\" {what}"))
+    Error::Rejected(format!("setting \"mail.url\" {what}"))
 }

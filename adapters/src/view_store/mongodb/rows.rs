@@ -67,44 +67,45 @@ pub(super) fn query(table: &Table, find: &Find) -> Result<Query> {
         Order::Ascending => (1, "$gt"),
         Order::Descending => (-1, "$lt"),
     };
-    let mut conditions = Vec::new();
+    // All conditions side by side in one document: mongod takes them in any form, SecantusDB finds an index for no other.
+    let mut all = Document::new();
     for (field, value) in &find.equals {
-        conditions.push(doc! { place(field): plain(value)? });
+        all.insert(place(field), plain(value)?);
     }
     let Some(range) = &find.range else {
         if let Some((_, key)) = &find.after {
-            conditions.push(doc! { "_id": { behind: key } });
+            all.insert("_id", doc! { behind: key });
         }
-        return Ok(Query { filter: all_of(conditions), sort: doc! { "_id": direction } });
+        return Ok(Query { filter: all, sort: doc! { "_id": direction } });
     };
     let field = place(range.field);
     let sort = doc! { &field: direction, "_id": direction };
+    let mut bounds = Document::new();
     for (bound, operator) in [(&range.from, "$gte"), (&range.below, "$lt")] {
         if let Some(bound) = bound {
-            conditions.push(doc! { &field: { operator: value_of(bound, range.field)? } });
+            bounds.insert(operator, value_of(bound, range.field)?);
         }
     }
     let Some((value, key)) = &find.after else {
         // A comparison leaves null out by itself.
-        if range.from.is_none() && range.below.is_none() {
-            conditions.push(doc! { &field: { "$ne": null } });
+        if bounds.is_empty() {
+            bounds.insert("$ne", Bson::Null);
         }
-        return Ok(Query { filter: all_of(conditions), sort });
+        all.insert(field, bounds);
+        return Ok(Query { filter: all, sort });
     };
     // Each half is one stretch of the index in its order; the server merges them.
     let value = value_of(value, range.field)?;
-    let mut same = conditions.clone();
-    same.extend([doc! { &field: &value }, doc! { "_id": { behind: key } }]);
-    conditions.push(doc! { &field: { behind: value } });
-    Ok(Query { filter: doc! { "$or": [all_of(same), all_of(conditions)] }, sort })
-}
-
-fn all_of(conditions: Vec<Document>) -> Document {
-    if conditions.is_empty() {
-        Document::new()
-    } else {
-        doc! { "$and": conditions }
+    let mut same = all.clone();
+    same.insert("_id", doc! { behind: key });
+    let mut at_value = bounds.clone();
+    at_value.insert("$eq", &value);
+    same.insert(&field, at_value);
+    if !bounds.is_empty() {
+        all.insert("$and", [doc! { &field: bounds }]);
     }
+    all.insert(field, doc! { behind: value });
+    Ok(Query { filter: doc! { "$or": [same, all] }, sort })
 }
 
 /// A value that an index holds. The server compares texts by bytes and integers by value.

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 
 use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
-use mongodb::error::Result as MongoResult;
 use mongodb::options::{ReadConcern, ReadPreference, ReturnDocument, SelectionCriteria};
-use mongodb::{ClientSession, Collection, Database};
+use mongodb::{Collection, Database};
 use ports::{Error, Position, ROWS_VERSION, Result};
 
+use crate::mongodb::sessions::Sessions;
 use crate::mongodb::{bounded, durable_collection, durably, retried};
 
 /// Which generation of this version lives, and which comes next.
@@ -122,25 +122,17 @@ fn standing(found: &[Document]) -> Result<Standing> {
     Ok(standing)
 }
 
-/// A transaction on one state of the whole database, in the journal of a majority once it is committed.
-pub(super) async fn begin(database: &Database) -> MongoResult<ClientSession> {
-    let mut session = database.client().start_session().await?;
-    session
-        .start_transaction()
-        .read_concern(ReadConcern::snapshot())
-        .write_concern(durably())
-        .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
-        .await?;
-    Ok(session)
-}
-
 /// Makes the next generation live. A save into the live one at the same time makes one of both fail, for both write the
 /// projection's position, or, where the projection is new, the generations' document.
 pub(super) async fn swap(database: &Database) -> Result<()> {
     let views = collection(database);
-    let mut session = bounded(begin(database)).await?;
-    let mut cursor = bounded(views.find(of_this_version()).session(&mut session)).await?;
-    let found: Vec<Document> = bounded(cursor.stream(&mut session).try_collect()).await?;
+    // Registered under the generations' document, which every save that is kept waiting asks for.
+    let mut session = bounded(Sessions::new(database).take(&generations_id())).await?;
+    let session = &mut *session;
+    let begin = session.start_transaction().read_concern(ReadConcern::snapshot()).write_concern(durably());
+    bounded(begin.selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))).await?;
+    let mut cursor = bounded(views.find(of_this_version()).session(&mut *session)).await?;
+    let found: Vec<Document> = bounded(cursor.stream(session).try_collect()).await?;
     let Standing { generations: Generations { live, next }, positions } = standing(&found)?;
     let Some(folded) = positions.get(&next) else {
         return Err(Error::Rejected(format!("nothing was folded into generation {next} of the views yet")));
@@ -152,12 +144,12 @@ pub(super) async fn swap(database: &Database) -> Result<()> {
     }
     let renamed = doc! { "$set": { "live": next, "next": next + 1 } };
     let named = doc! { "_id": generations_id(), "live": live, "next": next };
-    let write = bounded(views.update_one(named, renamed).session(&mut session)).await?;
+    let write = bounded(views.update_one(named, renamed).session(&mut *session)).await?;
     if write.matched_count == 0 {
         return Err(Error::Conflict("the generations of the views have changed".to_owned()));
     }
     let left: Vec<String> = positions.get(&live).into_iter().flat_map(HashMap::keys).map(|of| name(live, of)).collect();
-    bounded(views.delete_many(doc! { "_id": { "$in": left } }).session(&mut session)).await?;
+    bounded(views.delete_many(doc! { "_id": { "$in": left } }).session(&mut *session)).await?;
     bounded(session.commit_transaction()).await
 }
 

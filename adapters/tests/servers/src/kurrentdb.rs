@@ -47,7 +47,11 @@ pub fn shared_url(prefix: &str) -> String {
 fn stand_in() -> PathBuf {
     let test = std::env::current_exe().expect("the test's own program");
     let folder = test.ancestors().skip(1).find(|folder| folder.join("deps").is_dir());
-    let program = folder.expect("cargo's folder of programs").join("kurrentdb-stand-in");
-    assert!(program.exists(), "{} is missing: cargo build -p test-servers --bin kurrentdb-stand-in", program.display());
+    let program = folder.expect("cargo's folder of programs").join("examples/kurrentdb-stand-in");
+    assert!(
+        program.exists(),
+        "{} is missing: cargo build -p test-servers --example kurrentdb-stand-in",
+        program.display()
+    );
     program
 }

@@ -42,7 +42,19 @@ pub struct Server {
 
 impl Server {
     /// Starts a program and waits until it opens its port. `arguments` is given the port and the folder.
-    pub(crate) fn start(
+    pub fn start(
+        name: &'static str,
+        program: PathBuf,
+        environment: Vec<(&'static str, String)>,
+        arguments: impl FnOnce(u16, &Path) -> Vec<String>,
+    ) -> Self {
+        let server = Self::at_rest(name, program, environment, arguments);
+        server.go_on();
+        server
+    }
+
+    /// A program that is not started yet. `arguments` is given the port and the folder.
+    pub fn at_rest(
         name: &'static str,
         program: PathBuf,
         environment: Vec<(&'static str, String)>,
@@ -50,7 +62,7 @@ impl Server {
     ) -> Self {
         let folder = tempfile::Builder::new().prefix(name).tempdir().expect("a folder for a server");
         let port = free_port();
-        let server = Self {
+        Self {
             name,
             program,
             arguments: arguments(port, folder.path()),
@@ -58,9 +70,7 @@ impl Server {
             address: SocketAddr::from(([127, 0, 0, 1], port)),
             folder,
             process: Mutex::new(None),
-        };
-        server.go_on();
-        server
+        }
     }
 
     /// Where it listens.
@@ -93,6 +103,22 @@ impl Server {
 
     /// Starts it (again), and waits until it opens its port.
     pub fn go_on(&self) {
+        self.begin();
+        let began = Instant::now();
+        while TcpStream::connect_timeout(&self.address, Duration::from_millis(200)).is_err() {
+            assert!(
+                !self.has_ended() && began.elapsed() < STARTS_WITHIN,
+                "{} does not open {}\n{}",
+                self.name,
+                self.address,
+                self.printed()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts it (again), and does not wait for anything.
+    pub fn begin(&self) {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         if process.is_some() {
             return;
@@ -103,20 +129,14 @@ impl Server {
         command.args(["--pdeathsig", "KILL", "--"]).arg(&self.program).args(&self.arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value))).current_dir(self.folder.path());
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log file")).stderr(log);
-        let mut child = spawn(command);
-        let began = Instant::now();
-        while TcpStream::connect_timeout(&self.address, Duration::from_millis(200)).is_err() {
-            let ended = child.try_wait().expect("the state of a process");
-            assert!(
-                ended.is_none() && began.elapsed() < STARTS_WITHIN,
-                "{} does not open {}: {ended:?}\n{}",
-                self.name,
-                self.address,
-                self.printed()
-            );
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        *process = Some(child);
+        *process = Some(spawn(command));
+    }
+
+    /// Whether it was started and ended by itself.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.as_mut().is_some_and(|child| child.try_wait().expect("the state of a process").is_some())
     }
 
     /// Kills it and starts it again with further arguments.
@@ -169,7 +189,8 @@ pub fn unique(what: &str) -> String {
 }
 
 /// A program that `scripts/test` installs beside the Python that `TRIALBRIEF_PYTHON` names.
-pub(crate) fn installed(program: &str) -> PathBuf {
+#[must_use]
+pub fn installed(program: &str) -> PathBuf {
     let python = std::env::var_os("TRIALBRIEF_PYTHON").unwrap_or_else(|| {
         panic!("TRIALBRIEF_PYTHON is not set: run scripts/test, which installs {program} and names it")
     });

@@ -238,7 +238,7 @@ async fn a_collection_of_another_shape_is_refused() {
         let refusal = document_store::open(&url, &monday()).await.err().unwrap();
         assert!(matches!(refusal, Error::Rejected(_)), "{refusal:?}");
         let text = refusal.to_string();
-        assert!(text.contains(sentence) && text.contains("setting \"documents\""), "{text}");
+        assert!(text.contains(sentence) && text.contains("setting \"stores.documents\""), "{text}");
         assert!(!database.list_collection_names().await.unwrap().contains(&"trialbrief_relay".to_owned()));
     }
     let url = database(shared()).await;

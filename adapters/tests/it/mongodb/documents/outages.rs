@@ -102,5 +102,8 @@ async fn a_server_that_hangs_or_is_away_is_unavailable_in_bounded_time() {
     assert!(changes(&*store).await.told.iter().any(|(changed, ..)| *changed == id(1)));
     let unreachable = "mongodb://127.0.0.1:9/trials";
     let refusal = adapters::document_store::open(unreachable, &super::monday()).await.err().unwrap();
-    assert!(matches!(&refusal, Error::Unavailable(text) if text.contains("setting \"documents\"")), "{refusal:?}");
+    assert!(
+        matches!(&refusal, Error::Unavailable(text) if text.contains("setting \"stores.documents\"")),
+        "{refusal:?}"
+    );
 }
