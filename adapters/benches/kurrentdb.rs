@@ -1,6 +1,6 @@
 //! What one call to KurrentDB costs: as the client comes, over one `BatchAppend` stream, and through our adapter.
 //!
-//! `cargo build -p test-servers --bin kurrentdb-stand-in && cargo bench --profile dev -p adapters --features distributed --bench
+//! `cargo build -p test-servers --example kurrentdb-stand-in && cargo bench --profile dev -p adapters --features distributed --bench
 //! kurrentdb`; a real server is measured where `TRIALBRIEF_TEST_KURRENTDB` names one.
 #![expect(
     clippy::print_stdout,
