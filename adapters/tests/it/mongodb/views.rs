@@ -215,7 +215,7 @@ async fn a_server_killed_in_the_middle_of_saves_leaves_rows_and_positions_togeth
             assert!(stands >= from, "round {round}: {projection} stands at {stands:?}, and {from:?} was acknowledged");
             let saver = projection.strip_prefix('p').unwrap();
             for n in 0..ROWS_EACH {
-                let row = views.get(ROWS, &format!("{saver} {n}")).await.unwrap();
+                let row = until_available(async || views.get(ROWS, &format!("{saver} {n}")).await).await;
                 let expected = stands.map(|stands| json!({"kind": "x", "due": stands.commit}).to_string());
                 assert_eq!(row.as_deref(), expected.as_ref().map(String::as_bytes), "round {round}, row {n}");
             }
