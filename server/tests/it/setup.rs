@@ -1,7 +1,9 @@
 //! The set-up that the stories run against: embedded by default, distributed where `TRIALBRIEF_TEST_SETUP=distributed`; and what
 //! other programs do to its collection, past Trialbrief.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use futures::{StreamExt, TryStreamExt};
 use mongodb::bson::{Bson, Document, doc};
@@ -9,6 +11,7 @@ use ports::{Categories, Fed, Ports};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use test_servers::Server;
 use trialbrief::wire::Urls;
 
 /// Where everything is kept.
@@ -48,7 +51,7 @@ impl Setup {
         let s3 = test_servers::s3::shared();
         // It may be there already.
         let _made = test_servers::s3::client(s3).create_bucket().bucket(&name).send().await;
-        let mongodb = test_servers::mongodb::url(test_servers::mongodb::shared(), &name);
+        let mongodb = test_servers::mongodb::url(&mongodb_of(&name), &name);
         Urls {
             events: test_servers::kurrentdb::shared_url(&name),
             documents: mongodb.clone(),
@@ -66,9 +69,27 @@ fn name_of(folder: &Path) -> String {
     format!("t{}", hex::encode(&Sha256::digest(folder.to_str().unwrap())[..8]))
 }
 
+/// The MongoDB server of a folder. Each has its own: a story's end cuts its change streams off, and a shared server would follow
+/// them for ever.
+fn mongodb_of(name: &str) -> Arc<Server> {
+    let mut servers = MONGODB.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(servers.entry(name.to_owned()).or_insert_with(|| Arc::new(test_servers::mongodb::start(&[]))))
+}
+
+static MONGODB: LazyLock<Mutex<HashMap<String, Arc<Server>>>> = LazyLock::new(Mutex::default);
+
+/// Dropped with a folder that goes: nobody will ask for its server again.
+pub struct Gone(pub PathBuf);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        MONGODB.lock().unwrap_or_else(PoisonError::into_inner).remove(&name_of(&self.0));
+    }
+}
+
 async fn database(folder: &Path) -> mongodb::Database {
     let name = name_of(folder);
-    let url = test_servers::mongodb::url(test_servers::mongodb::shared(), &name);
+    let url = test_servers::mongodb::url(&mongodb_of(&name), &name);
     mongodb::Client::with_uri_str(url).await.unwrap().database(&name)
 }
 

@@ -20,7 +20,7 @@ use trialbrief::app::{self, App, AppSettings};
 use trialbrief::config::{self, Sources};
 use trialbrief::wire::{self, Urls};
 
-use crate::setup::Setup;
+use crate::setup::{Gone, Setup};
 
 /// The people of every story.
 pub const PEOPLE: [(&str, &str); 4] =
@@ -35,6 +35,8 @@ pub struct World {
     pub settings: AppSettings,
     folder: PathBuf,
     _kept: Option<tempfile::TempDir>,
+    /// Last, for all that is above may ask it until it is dropped.
+    _gone: Option<Gone>,
 }
 
 /// An answer, read whole.
@@ -84,6 +86,7 @@ impl World {
         now: Timestamp,
         change: impl FnOnce(Urls) -> Urls,
     ) -> Self {
+        let gone = kept.is_some().then(|| Gone(folder.clone()));
         let urls = change(Setup::chosen().urls(&folder).await);
         let ports = wire::connect(&urls, Clock::simulated(now)).await.unwrap();
         for (user, name) in PEOPLE {
@@ -95,7 +98,7 @@ impl World {
         let app = app::build(&ports, &settings);
         let views = Views::new(Arc::clone(&ports.views));
         let at_end = NothingLeftOpen { views, clock: ports.clock.clone(), wanted: true };
-        let mut world = Self { at_end, ports, app, settings, folder, _kept: kept };
+        let mut world = Self { at_end, ports, app, settings, folder, _kept: kept, _gone: gone };
         world.settle().await;
         world
     }
