@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 use test_servers::Server;
 use trialbrief::wire::Urls;
 
+/// The bucket of all stories, each under a prefix of its own.
+const BUCKET: &str = "journeys";
+
 /// Where everything is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setup {
@@ -49,8 +52,8 @@ impl Setup {
         }
         let name = name_of(folder);
         let s3 = test_servers::s3::shared();
-        // It may be there already.
-        let _made = test_servers::s3::client(s3).create_bucket().bucket(&name).send().await;
+        // It may be there already. One for all: the server gives each bucket volumes of its own, and has few.
+        let _made = test_servers::s3::client(s3).create_bucket().bucket(BUCKET).send().await;
         let mongodb = test_servers::mongodb::url(&mongodb_of(&name), &name);
         Urls {
             events: test_servers::kurrentdb::shared_url(&name),
@@ -58,7 +61,7 @@ impl Setup {
             views: mongodb.clone(),
             directory: mongodb.clone(),
             keys: mongodb,
-            files: test_servers::s3::url(s3, &name),
+            files: test_servers::s3::url(s3, &format!("{BUCKET}/{name}")),
             queue: test_servers::nats::url(test_servers::nats::shared(), &name),
             mail: embedded.mail,
         }
