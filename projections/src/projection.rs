@@ -129,15 +129,9 @@ pub struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Nothing changed yet.
+    /// Nothing changed yet; the rows that are known need not be read.
     #[must_use]
-    pub fn new(views: &'a dyn ViewStore) -> Self {
-        Self::knowing(views, KnownRows::new())
-    }
-
-    /// Nothing changed yet, and some rows need not be read.
-    #[must_use]
-    pub const fn knowing(views: &'a dyn ViewStore, rows: KnownRows) -> Self {
+    pub const fn new(views: &'a dyn ViewStore, rows: KnownRows) -> Self {
         Self { views, rows, changed: Vec::new() }
     }
 

@@ -57,7 +57,7 @@ impl Projector {
         };
         // What goes wrong from here on leaves nothing remembered.
         self.seen = None;
-        let mut draft = Draft::knowing(self.views.as_ref(), std::mem::take(&mut self.rows));
+        let mut draft = Draft::new(self.views.as_ref(), std::mem::take(&mut self.rows));
         let folded = self.fold(&events, &mut draft).await?;
         let to = if folded.len() == events.len() { to } else { folded.last().map_or(to, |last| last.position) };
         let (writes, rows) = draft.into_writes();

@@ -113,7 +113,7 @@ async fn an_inspector_replays_what_happened_in_order_and_who_did_it() {
 /// Which of some texts stand in what is kept for something.
 async fn found<'t>(world: &World, kept: Kept, texts: &[&'t str]) -> Vec<&'t str> {
     let bytes = bytes_of(kept, world.folder(), &world.ports).await;
-    assert!(bytes.len() > 200, "{kept:?}: only {} bytes", bytes.len());
+    assert!(!bytes.is_empty(), "{kept:?}: nothing is kept");
     let holds = |text: &&str| bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()));
     texts.iter().filter(|text| holds(text)).copied().collect()
 }
