@@ -43,6 +43,8 @@ pub struct ChangeRelay {
     last: Option<Timestamp>,
     /// Where the views stood at the last step.
     seen: [Option<ports::Position>; 2],
+    /// Where the view of closings stood when it was last asked for the last of them.
+    closings: Option<ports::Position>,
     /// What was waited for when they stood there, behind this closing.
     awaited: Option<(Option<Timestamp>, Awaited)>,
 }
@@ -69,13 +71,13 @@ impl ChangeRelay {
     #[must_use]
     pub fn new(documents: Arc<dyn DocumentStore>, feed: Arc<dyn EventFeed>, commands: Commands, views: Views) -> Self {
         let scan = Scan::new(Arc::clone(&documents), commands.clone(), views.clone());
-        Self { documents, feed, commands, views, scan, last: None, seen: [None; 2], awaited: None }
+        Self { documents, feed, commands, views, scan, last: None, seen: [None; 2], closings: None, awaited: None }
     }
 
     /// The last closing, once the view of closings has seen all of them; none while it is behind.
-    async fn last_closing(&self) -> Result<Option<Option<Timestamp>>> {
-        let position = self.views.position("closings").await?;
-        let mut behind = self.feed.read(position, Categories(&["clock"]));
+    async fn last_closing(&mut self) -> Result<Option<Option<Timestamp>>> {
+        self.closings = self.views.position("closings").await?;
+        let mut behind = self.feed.read(self.closings, Categories(&["clock"]));
         while let Some(fed) = behind.next().await {
             if let Fed::Event(_) = fed? {
                 return Ok(None);
@@ -338,7 +340,7 @@ impl Worker for ChangeRelay {
     async fn wake(&mut self) {
         tokio::select! {
             () = self.documents.changed() => {}
-            () = self.views.moved("closings", None), if self.last.is_none() => {}
+            () = self.views.moved("closings", self.closings), if self.last.is_none() => {}
             () = self.views.moved("subscriptions", self.seen[0]) => {}
             () = self.views.moved("reports", self.seen[1]) => {}
         }

@@ -111,8 +111,9 @@ impl Health {
 pub fn routes(health: Health, reach: Reach) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
-        .route("/readyz", get(readyz).layer(Extension(reach)))
+        .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .layer(Extension(reach))
         .route("/version", get(|| async { Json(json!({"name": "trialbrief", "version": env!("CARGO_PKG_VERSION")})) }))
         .with_state(health)
 }
@@ -131,7 +132,8 @@ async fn readyz(State(health): State<Health>, Extension(reach): Extension<Reach>
 }
 
 /// Counters in the text format of Prometheus.
-async fn metrics(State(health): State<Health>) -> Response {
+async fn metrics(State(health): State<Health>, Extension(reach): Extension<Reach>) -> Response {
+    let depths = reach.depths().await;
     let mut text = String::new();
     let counts = health.counts();
     // Writing to a String does not fail.
@@ -149,6 +151,8 @@ async fn metrics(State(health): State<Health>) -> Response {
     family("trialbrief_worker_stopped", "gauge", "1 for a worker that stopped.", of_workers(|w| u64::from(w.stopped)));
     let held = |w: &WorkerState| u64::from(w.held != Some(false));
     family("trialbrief_worker_held", "gauge", "1 where this process steps it, 0 where it waits.", of_workers(held));
+    let depths = depths.into_iter().map(|(kind, depth)| (format!("kind=\"{}\"", kind.name()), depth)).collect();
+    family("trialbrief_queue_depth", "gauge", "Work in the queue, waiting or taken.", depths);
     let requests = counts
         .requests
         .iter()

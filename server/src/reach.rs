@@ -46,6 +46,15 @@ impl Reach {
         silent
     }
 
+    /// How much work of each kind the queue has, waiting or taken; of a kind that is not told in time nothing.
+    pub async fn depths(&self) -> Vec<(WorkKind, u64)> {
+        let asked = WorkKind::ALL.map(async |kind| {
+            let depth = timeout(ANSWERS_WITHIN, self.ports.queue.depth(kind)).await;
+            depth.ok()?.ok().map(|depth| (kind, depth))
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+
     async fn ask(&self) -> Silent {
         let ports = &self.ports;
         let places: [(&'static str, BoxFuture<'_, Result<()>>); 7] = [

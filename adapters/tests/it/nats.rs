@@ -94,30 +94,32 @@ async fn a_server_that_is_killed_makes_calls_unavailable_in_bounded_time_and_goe
     let queue = work_queue::open(&url, &Clock::system()).await.unwrap();
     let leases = leases::open(&url).await.unwrap();
     assert!(leases.hold("relay").await.unwrap());
-    for id in ["taken", "waiting"] {
+    for id in ["finished", "taken", "waiting"] {
         queue.offer(&render(id)).await.unwrap();
     }
+    let finished = queue.take(WorkKind::Render).await.unwrap().unwrap();
     let taken = queue.take(WorkKind::Render).await.unwrap().unwrap();
     server.kill();
     let began = Instant::now();
     // First, while it is surely ours: what lapsed is nobody's to finish.
-    assert!(matches!(queue.finish(taken).await, Err(Error::Unavailable(_))));
+    assert!(matches!(queue.finish(finished).await, Err(Error::Unavailable(_))));
+    assert!(matches!(queue.extend(&taken).await, Err(Error::Unavailable(_))));
     assert!(matches!(queue.offer(&render("away")).await, Err(Error::Unavailable(_))));
     assert!(matches!(queue.take(WorkKind::Render).await, Err(Error::Unavailable(_))));
     assert!(matches!(leases.hold("relay").await, Err(Error::Unavailable(_))));
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     server.go_on();
     at_last("connecting again", async || leases.hold("relay").await.ok().filter(|held| *held)).await;
     let mut back = Vec::new();
-    while back.len() < 2 {
+    while !["taken", "waiting"].iter().all(|id| back.iter().any(|back| back == id)) {
         timeout(LONG, queue.offered(WorkKind::Render)).await.unwrap();
         if let Ok(Some(taken)) = queue.take(WorkKind::Render).await {
             back.push(taken.work.id.clone());
             queue.finish(taken).await.unwrap();
         }
     }
-    back.sort();
-    assert_eq!(back, ["taken", "waiting"]);
+    // Whether a call without an answer did its work is unknown: the client may send it once it is connected again.
+    assert!(back.iter().all(|id| ["finished", "taken", "waiting", "away"].contains(&id.as_str())), "{back:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "allowed in tests by clippy.toml; their helpers need it too")]
 
 mod child;
+#[path = "../shared/client.rs"]
 mod client;
 mod cluster;
 mod disturb;

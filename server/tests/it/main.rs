@@ -4,6 +4,8 @@
 
 mod access;
 mod bad_input;
+#[path = "../shared/client.rs"]
+mod client;
 mod deploy;
 mod lag;
 mod migrate;
@@ -17,5 +19,6 @@ mod sending;
 mod setup;
 mod start;
 mod subscriptions;
+mod traces;
 mod workers;
 mod world;

@@ -216,6 +216,10 @@ async fn the_program_says_how_it_is() {
             .iter()
             .any(|(name, _)| name.contains("route=\"/api/subscriptions\"") && name.contains("status=\"201\""))
     );
+    for kind in ["analyse", "render", "deliver"] {
+        let depth = (format!("trialbrief_queue_depth{{kind=\"{kind}\"}}"), 0.0);
+        assert!(samples.contains(&depth), "all work is done: {metrics}");
+    }
     assert!(!metrics.contains("ACME-101"), "routes, never what somebody typed");
 }
 

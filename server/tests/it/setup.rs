@@ -62,7 +62,8 @@ impl Setup {
             directory: mongodb.clone(),
             keys: mongodb,
             files: test_servers::s3::url(s3, &format!("{BUCKET}/{name}")),
-            queue: test_servers::nats::url(test_servers::nats::shared(), &name),
+            // Work that failed comes back by the server's clock.
+            queue: format!("{}&ack_wait=5", test_servers::nats::url(test_servers::nats::shared(), &name)),
             mail: embedded.mail,
         }
     }

@@ -134,8 +134,17 @@ async fn a_place_of_another_shape_is_told() {
     let stranger = NewEvent { id, kind: "Stranger".into(), version: 1, data: "{}".into(), metadata: "{}".into() };
     log.append("trial-1", Expected::NoStream, &[stranger]).await.unwrap();
 
+    let prefix = unique("start");
+    let queue = nats::url(nats::shared(), &prefix);
+    let connected = async_nats::connect(nats::shared().address().to_string()).await.unwrap();
+    let subjects = vec![format!("letters.{prefix}")];
+    let config =
+        async_nats::jetstream::stream::Config { name: format!("{prefix}-render"), subjects, ..Default::default() };
+    async_nats::jetstream::new(connected).create_stream(config).await.unwrap();
+
     let server = s3::shared();
     refuses(vec![
+        ("stores.queue", queue, &["-render", "is not one of ours", "choose another prefix"]),
         ("stores.documents", url.clone(), &["\"Documents\" is a view", "?collection="]),
         ("stores.views", url, &["\"views\"", "was written by something else"]),
         ("stores.events", events, &["trial-1"]),

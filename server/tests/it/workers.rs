@@ -48,6 +48,7 @@ async fn a_trial_whose_figures_cannot_be_read_holds_up_no_other_and_is_given_up_
     assert_eq!(world.reports(BAD).await[0]["status"], "scheduled", "it may still be mended");
 
     world.until("2026-11-24T08:00[Europe/Berlin]").await;
+    world.work_through(WorkKind::Render).await;
     let report = world.reports(BAD).await.remove(0);
     assert_eq!(report["status"], "abandoned");
     let skipped = world.deliveries(&report).await.remove(0);

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -11,16 +12,20 @@ use commands::Openers;
 use domain::id::UserId;
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use ports::{Categories, Clock, Fed, Find, Person, Ports, Step, StoredEvent, Worker};
+use ports::{Categories, Clock, Fed, Find, Person, Ports, Step, StoredEvent, WorkKind, Worker};
 use processors::analysis::isolated::Analyser;
 use projections::{Analysis, DeliveryNow, ReportNow, Views, stamp_of};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tower::ServiceExt;
 use trialbrief::app::{self, App, AppSettings};
 use trialbrief::config::{self, Sources};
 use trialbrief::wire::{self, Urls};
 
 use crate::setup::{Gone, Setup};
+
+/// What a condition may take that is waited for.
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// The people of every story.
 pub const PEOPLE: [(&str, &str); 4] =
@@ -111,6 +116,15 @@ impl World {
     /// Lets time pass until an instant, step by step.
     pub async fn until(&mut self, instant: &str) {
         app::simulate(&mut self.app.workers, &self.ports.clock, parse(instant)).await.unwrap();
+    }
+
+    /// Does work of a kind until the queue has none. A queue on a server gives out again by that server's clock what failed.
+    pub async fn work_through(&mut self, kind: WorkKind) {
+        while self.ports.queue.depth(kind).await.unwrap() > 0 {
+            let offered = self.ports.queue.offered(kind);
+            timeout(SOON, offered).await.unwrap_or_else(|_| panic!("work to {} does not come back", kind.name()));
+            self.settle().await;
+        }
     }
 
     /// This story means to end with work that has no outcome.

@@ -22,9 +22,9 @@ use super::reader::{Changed, Reader, Told, here};
 use super::{RELAY, shape};
 use crate::mongodb::{bounded, durable_collection};
 
-/// How long a reader waits for a change before it is woken without one: it then moves on from where it stood, so that its place
-/// does not grow too old for the server while nothing changes.
-const LOOKS_AGAIN: Duration = Duration::from_secs(60);
+/// How long a reader waits for a change before it is woken without one: its stream may be deaf, and its place must not grow too old
+/// for the server while nothing changes.
+const LOOKS_AGAIN: Duration = Duration::from_secs(10);
 
 /// What is remembered about the changes.
 #[derive(Debug, Deserialize)]
@@ -228,29 +228,29 @@ impl Feed {
     }
 
     pub(super) async fn changed(&self) {
+        let mut waiting = self.waiting.lock().await;
         // An error is for whoever reads the changes.
-        let _ = timeout(LOOKS_AGAIN, self.wait()).await;
+        if !matches!(timeout(LOOKS_AGAIN, self.wait(&mut waiting)).await, Ok(Ok(()))) {
+            *waiting = None;
+        }
     }
 
     /// Resolves when there is a change behind the acknowledged place, when none can be seen any more, and with an error.
-    async fn wait(&self) -> Result<()> {
-        let mut waiting = self.waiting.lock().await;
+    async fn wait(&self, waiting: &mut Option<Reader>) -> Result<()> {
         let Some(start) = Self::start(&self.state().await?)? else { return Ok(()) };
         let acknowledged = start.token;
-        let reader = match waiting.take().filter(|reader| reader.at().token.epoch == acknowledged.epoch) {
-            Some(reader) => waiting.insert(reader),
-            None => match self.read_from(Some(start), false).await? {
-                Some(reader) => waiting.insert(reader),
-                None => return Ok(()),
-            },
+        let open = waiting.take().filter(|reader| reader.at().token.epoch == acknowledged.epoch);
+        let Some(found) = (match open {
+            Some(reader) => Some(reader),
+            None => self.read_from(Some(start), false).await?,
+        }) else {
+            return Ok(());
         };
+        let reader = waiting.insert(found);
         while reader.at().token <= acknowledged {
-            match reader.wait().await {
-                Ok(Told::Change(_) | Told::Beat(_)) => {}
-                Ok(Told::Lost) | Err(_) => {
-                    *waiting = None;
-                    return Ok(());
-                }
+            if let Told::Lost = reader.wait().await? {
+                *waiting = None;
+                return Ok(());
             }
         }
         Ok(())

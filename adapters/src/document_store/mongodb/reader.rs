@@ -12,16 +12,20 @@ use mongodb::error::{Error as MongoError, ErrorKind, Result as MongoResult};
 use mongodb::options::{FullDocumentBeforeChangeType, FullDocumentType};
 use ports::{Error, Record, Result};
 use serde::Deserialize;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, interval_at, timeout};
 
 use super::RELAY;
 use super::place::{Standing, order_after};
 use super::record::record;
-use crate::mongodb::sentence;
+use crate::mongodb::{bounded, sentence};
 
 /// How long the server may pass over what is not ours before it comes to our heartbeat: after a long downtime that can be all
 /// that others wrote to the database since.
 const PASSES_WITHIN: Duration = Duration::from_secs(300);
+/// How long it may have nothing to tell and nothing to pass over although our heartbeat is still to come.
+const STANDS_FOR: Duration = Duration::from_secs(10);
+/// How often it is asked meanwhile whether it is still there.
+const ASKED_EVERY: Duration = Duration::from_secs(5);
 
 /// Codes by which a server says that it cannot go on from a resume token: too old, of another history, or at a change with records
 /// too large to be told.
@@ -48,6 +52,7 @@ pub(super) struct Changed {
 
 /// An open change stream, and where in it we stand.
 pub(super) struct Reader {
+    database: Database,
     stream: ChangeStream<Event>,
     images: bool,
     at: Standing,
@@ -63,7 +68,7 @@ impl Reader {
     ) -> Result<Option<Self>> {
         let resume = Some(at.resume.clone());
         match open(database, collection, resume, images).await? {
-            Some(stream) => Ok(Some(Self { stream, images, at })),
+            Some(stream) => Ok(Some(Self { database: database.clone(), stream, images, at })),
             None => Ok(None),
         }
     }
@@ -75,18 +80,12 @@ impl Reader {
 
     /// What comes next, within bounded time: for a reader that waits for a heartbeat.
     pub(super) async fn next(&mut self) -> Result<Told> {
-        let began = Instant::now();
-        while began.elapsed() < PASSES_WITHIN {
-            let next = match next_event(&mut self.stream).await? {
-                Some(Some(event)) => self.take(event)?,
-                Some(None) => None,
-                None => return Ok(Told::Lost),
-            };
-            if let Some(told) = next {
+        loop {
+            let Some(event) = awaited_event(&self.database, &mut self.stream).await? else { return Ok(Told::Lost) };
+            if let Some(told) = self.take(event)? {
                 return Ok(told);
             }
         }
-        Err(too_long())
     }
 
     /// Waits for what comes next, however long. A waiter that gives up loses nothing: the next one goes on.
@@ -149,16 +148,12 @@ pub(super) async fn here<T>(
     let gone = || Error::Unavailable(format!("the collection {collection} was dropped while it was opened"));
     let mut stream = open(database, collection, None, false).await?.ok_or_else(gone)?;
     let (sent, answer) = beat.await?;
-    let began = Instant::now();
-    while began.elapsed() < PASSES_WITHIN {
-        let event = next_event(&mut stream).await?.ok_or_else(gone)?;
-        if let Some(event) = event
-            && event.beat().is_some_and(|beat| beat.beat == sent)
-        {
+    loop {
+        let event = awaited_event(database, &mut stream).await?.ok_or_else(gone)?;
+        if event.beat().is_some_and(|beat| beat.beat == sent) {
             return Ok((answer, event.token, event.cluster_time));
         }
     }
-    Err(too_long())
 }
 
 /// Opens a stream; `None` where the server cannot go on from there.
@@ -184,33 +179,49 @@ async fn open(
             Err(error) => Err(error),
         }
     };
-    patiently(opened).await
+    patiently(database, opened).await
 }
 
-/// The next event, nothing where the server has none now; `None` where it cannot go on.
-async fn next_event(stream: &mut ChangeStream<Event>) -> Result<Option<Option<Event>>> {
-    let next = async {
-        match stream.next_if_any().await {
-            Ok(None) if !stream.is_alive() => Ok(None),
-            Ok(event) => Ok(Some(event)),
-            Err(error) if is_lost(&error) => Ok(None),
-            Err(error) => Err(error),
+/// The next event, where one is sure to come: a heartbeat. `None` where the server cannot go on.
+async fn awaited_event(database: &Database, stream: &mut ChangeStream<Event>) -> Result<Option<Event>> {
+    let (began, mut moved) = (Instant::now(), Instant::now());
+    while began.elapsed() < PASSES_WITHIN && moved.elapsed() < STANDS_FOR {
+        let before = stream.resume_token();
+        let next = async {
+            match stream.next_if_any().await {
+                Err(error) if is_lost(&error) => Ok(None),
+                Ok(None) if !stream.is_alive() => Ok(None),
+                next => next.map(Some),
+            }
+        };
+        match patiently(database, next).await? {
+            Some(Some(event)) => return Ok(Some(event)),
+            Some(None) if stream.resume_token() != before => moved = Instant::now(),
+            Some(None) => {}
+            None => return Ok(None),
+        }
+    }
+    Err(Error::Unavailable("the change stream does not come to our heartbeat".to_owned()))
+}
+
+/// Awaits what the server may have to search long for, for as long as it answers others.
+async fn patiently<T>(database: &Database, call: impl Future<Output = MongoResult<T>>) -> Result<T> {
+    let gone = async {
+        let mut asked = interval_at(Instant::now() + ASKED_EVERY, ASKED_EVERY);
+        loop {
+            asked.tick().await;
+            if let Err(error) = bounded(database.run_command(doc! { "ping": 1 })).await {
+                return error;
+            }
         }
     };
-    patiently(next).await
-}
-
-/// Awaits what the server may have to search long for; whether it is there at all, the heartbeat before has shown.
-async fn patiently<T>(call: impl Future<Output = MongoResult<T>>) -> Result<T> {
-    match timeout(PASSES_WITHIN, call).await {
-        Ok(answer) => answer.map_err(|error| sentence(&error)),
-        Err(_) => Err(too_long()),
+    tokio::select! {
+        answer = timeout(PASSES_WITHIN, call) => match answer {
+            Ok(answer) => answer.map_err(|error| sentence(&error)),
+            Err(_) => Err(Error::Unavailable("the change stream does not answer".to_owned())),
+        },
+        error = gone => Err(error),
     }
-}
-
-fn too_long() -> Error {
-    let seconds = PASSES_WITHIN.as_secs();
-    Error::Unavailable(format!("the change stream does not come to our heartbeat within {seconds} seconds"))
 }
 
 fn is_lost(error: &MongoError) -> bool {

@@ -88,7 +88,7 @@ impl Connection {
                     return Ok(answer);
                 }
                 Ok(Err(error)) => self.failed(generation, &error),
-                Err(_) => Error::Unavailable(format!("KurrentDB did not answer within {ANSWERS_WITHIN:?}")),
+                Err(_) => self.silent(generation, ANSWERS_WITHIN),
             };
             let delay = delays.next_delay();
             if !matches!(error, Error::Unavailable(_)) || began.elapsed() + delay > GIVES_UP_AFTER {
@@ -125,15 +125,25 @@ impl Connection {
         let meaning = sentence(error);
         let is_broken = matches!(error, ClientError::ConnectionClosed | ClientError::GrpcConnectionError(_));
         if is_broken || (self.settings.is_cluster() && matches!(meaning, Error::Unavailable(_))) {
-            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-            if current.generation == generation {
-                match Client::new(self.settings.client.clone()) {
-                    Ok(client) => *current = Current { client, generation: generation + 1, prompt: false },
-                    Err(error) => warn!(%error, "no new client for KurrentDB"),
-                }
-            }
+            self.replace(generation);
         }
         meaning
+    }
+
+    /// That nothing came within a time; the client may wait for a connection that a server took and never served.
+    pub(super) fn silent(&self, generation: u64, within: Duration) -> Error {
+        self.replace(generation);
+        Error::Unavailable(format!("KurrentDB did not answer within {within:?}"))
+    }
+
+    fn replace(&self, generation: u64) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.generation == generation {
+            match Client::new(self.settings.client.clone()) {
+                Ok(client) => *current = Current { client, generation: generation + 1, prompt: false },
+                Err(error) => warn!(%error, "no new client for KurrentDB"),
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use ::kurrentdb::{
 };
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use ports::{Categories, Error, Fed, Position, Result};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
@@ -20,7 +20,7 @@ use super::{log_end, recorded};
 
 /// How long a reader waits for the tail to have what this process appended, and for the subscription to come back.
 const CATCHES_UP_WITHIN: Duration = Duration::from_secs(5);
-/// How long a subscription that catches up may be silent.
+/// A subscription that is silent for so long may be deaf: it is made again.
 const SILENT_FOR: Duration = Duration::from_secs(20);
 /// After so many events of others that the server looked at, it says how far it is.
 const CHECKPOINT_EVENTS: u32 = 256;
@@ -78,6 +78,8 @@ pub(super) struct Feed {
     tail: watch::Sender<Tail>,
     /// The newest event that this process appended.
     appended: Mutex<Option<Position>>,
+    /// Rung where the subscription did not tell what was appended: it may be deaf.
+    doubted: Notify,
 }
 
 impl Feed {
@@ -85,7 +87,7 @@ impl Feed {
     pub(super) fn new(connection: Arc<Connection>, end: Option<Position>) -> Self {
         let broken = Some(Error::Unavailable("KurrentDB has not confirmed the subscription yet".to_owned()));
         let tail = Tail { start: end, events: VecDeque::new(), bytes: 0, end, newest: end, broken };
-        Self { connection, tail: watch::Sender::new(tail), appended: Mutex::new(None) }
+        Self { connection, tail: watch::Sender::new(tail), appended: Mutex::new(None), doubted: Notify::new() }
     }
 
     /// Notes what this process appended: whoever reads from now on is told of it.
@@ -105,21 +107,31 @@ impl Feed {
     pub(super) async fn follow(self: Arc<Self>) {
         let mut delays = Delays::default();
         loop {
-            let error = self.follow_once(&mut delays).await;
-            warn!(%error, "the subscription to KurrentDB broke; it is made again");
-            self.tail.send_modify(|tail| tail.broken = Some(error));
-            sleep(delays.next_delay()).await;
+            if let Err(error) = self.follow_once(&mut delays).await {
+                warn!(%error, "the subscription to KurrentDB broke; it is made again");
+                self.tail.send_modify(|tail| tail.broken = Some(error));
+                sleep(delays.next_delay()).await;
+            }
         }
     }
 
-    /// Follows one subscription until it breaks.
-    async fn follow_once(&self, delays: &mut Delays) -> Error {
+    /// Follows one subscription until it breaks, or was silent for so long that another should be asked.
+    async fn follow_once(&self, delays: &mut Delays) -> Result<()> {
         let after = self.tail.borrow().end;
         let (mut subscription, generation) = self.subscribe(after).await;
+        let mut is_confirmed = false;
         let mut lags = false;
         loop {
-            match subscription.next_subscription_event().await {
+            let told = tokio::select! {
+                told = timeout(SILENT_FOR, subscription.next_subscription_event()) => told,
+                () = self.doubted.notified(), if is_confirmed => return Ok(()),
+            };
+            let Ok(told) = told else {
+                if is_confirmed { return Ok(()) } else { return Err(self.connection.silent(generation, SILENT_FOR)) }
+            };
+            match told {
                 Ok(SubscriptionEvent::Confirmed(_)) => {
+                    is_confirmed = true;
                     *delays = Delays::default();
                     self.connection.make_prompt();
                     self.tail.send_modify(|tail| tail.broken = None);
@@ -147,7 +159,7 @@ impl Feed {
                     | SubscriptionEvent::LastStreamPosition(_)
                     | SubscriptionEvent::LastAllPosition(_),
                 ) => {}
-                Err(error) => return self.connection.failed(generation, &error),
+                Err(error) => return Err(self.connection.failed(generation, &error)),
             }
         }
     }
@@ -200,6 +212,7 @@ impl Feed {
         if let Ok(Ok(tail)) = timeout(CATCHES_UP_WITHIN, caught_up).await {
             return Ok((tail.end, tail.behind(after)));
         }
+        self.doubted.notify_one();
         let behind = || Error::Unavailable("the subscription to KurrentDB is behind what was appended here".to_owned());
         Err(self.tail.borrow().broken.clone().unwrap_or_else(behind))
     }
@@ -274,7 +287,7 @@ impl CatchUp {
                     }
                 }
                 Ok(Err(error)) => self.feed.connection.failed(generation, &error),
-                Err(_) => Error::Unavailable(format!("KurrentDB told nothing within {SILENT_FOR:?}")),
+                Err(_) => self.feed.connection.silent(generation, SILENT_FOR),
             };
             tries += 1;
             if tries == TRIES || !matches!(error, Error::Unavailable(_)) {

@@ -1,4 +1,4 @@
-//! Asks one process of the cluster over HTTP.
+//! Asks a process over HTTP, over a connection of its own.
 
 use std::io;
 use std::net::SocketAddr;
