@@ -34,7 +34,7 @@ pub async fn open(url: &str, _clock: &Clock) -> Result<(Arc<dyn EventLog>, Arc<d
 
 /// What every adapter refuses before it asks its engine.
 fn check_append(stream: &str, events: &[NewEvent]) -> Result<()> {
-    let bytes: usize = events.iter().map(|event| event.data.len()).sum();
+    let bytes: usize = events.iter().map(NewEvent::size_bytes).sum();
     let refusal = if stream.is_empty() {
         "no stream is named".to_owned()
     } else if events.is_empty() {
@@ -42,7 +42,7 @@ fn check_append(stream: &str, events: &[NewEvent]) -> Result<()> {
     } else if events.iter().any(|event| event.kind.is_empty() || event.id.is_nil()) {
         format!("an event for {stream} has no type or no id")
     } else if bytes > MAX_APPEND_BYTES {
-        format!("{bytes} bytes of data for {stream} in one append; at most {MAX_APPEND_BYTES} fit")
+        format!("{bytes} bytes for {stream} in one append; at most {MAX_APPEND_BYTES} fit")
     } else {
         return Ok(());
     };

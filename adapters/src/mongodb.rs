@@ -42,8 +42,16 @@ pub(crate) async fn connect(setting: &str, url: &str) -> Result<Database> {
     options.read_concern = None;
     let client = Client::with_options(options).map_err(|error| rejected(&error.kind.to_string()))?;
     let database = client.database(&name);
-    bounded(database.run_command(doc! { "ping": 1 })).await.map_err(|error| of_setting(setting, error))?;
-    Ok(database)
+    let ping = async {
+        match database.run_command(doc! { "ping": 1 }).await {
+            Err(error) if matches!(*error.kind, ErrorKind::Authentication { .. }) => Ok(Err(error.kind.to_string())),
+            answer => answer.map(Ok),
+        }
+    };
+    match bounded(ping).await.map_err(|error| of_setting(setting, error))? {
+        Ok(_) => Ok(database),
+        Err(refused) => Err(rejected(&refused)),
+    }
 }
 
 /// What goes wrong while a setting's place is opened names the setting.
@@ -114,7 +122,9 @@ pub(crate) fn sentence(error: &MongoError) -> Error {
         | ErrorKind::ServerSelection { .. }
         | ErrorKind::ConnectionPoolCleared { .. }
         | ErrorKind::DnsResolve { .. }
-        | ErrorKind::Shutdown => Error::Unavailable(text),
+        | ErrorKind::Shutdown
+        // Also what a server answers to a sign-in while it shuts down; at the start it is refused, below.
+        | ErrorKind::Authentication { .. } => Error::Unavailable(text),
         _ if error.contains_label(mongodb::error::TRANSIENT_TRANSACTION_ERROR) => Error::Conflict(text),
         _ if error.contains_label(mongodb::error::RETRYABLE_WRITE_ERROR) => Error::Unavailable(text),
         ErrorKind::BsonDeserialization(_) | ErrorKind::InvalidResponse { .. } => Error::Corrupt(text),
@@ -134,5 +144,6 @@ pub(crate) fn is_duplicate_key(error: &MongoError) -> bool {
 const DUPLICATE_KEY: i32 = 11_000;
 /// A duplicate key, a collection that exists, a write conflict, a transaction that another program ended before or within a call.
 const CONFLICT: [i32; 5] = [DUPLICATE_KEY, 48, 112, 251, 11_601];
-/// Not the primary, shutting down, stepping down, timed out, not enough room: codes of the server that pass.
-const UNAVAILABLE: [i32; 14] = [6, 7, 50, 89, 91, 189, 262, 9001, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436];
+/// Not the primary, shutting down, stepping down, timed out, a cursor or a snapshot that is gone: codes of the server that pass.
+const UNAVAILABLE: [i32; 16] =
+    [6, 7, 43, 50, 89, 91, 134, 189, 262, 9001, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436];

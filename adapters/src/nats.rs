@@ -1,14 +1,18 @@
 //! What the adapters of NATS share: a connection by URL, checked when it is opened, and its bounds and errors.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::client::Client;
 use async_nats::connection::State;
 use async_nats::jetstream::{self, Context};
-use async_nats::{ConnectErrorKind, ConnectOptions, ServerAddr};
+use async_nats::{ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use percent_encoding::percent_decode_str;
 use ports::{Error, Result};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 /// How long a call waits for the server's answer.
 pub(crate) const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
@@ -46,6 +50,8 @@ pub(crate) struct Nats {
     client: Client,
     pub(crate) jetstream: Context,
     pub(crate) options: Options,
+    /// Rung whenever the connection is made, or what is kept is in doubt.
+    connected: Arc<Notify>,
 }
 
 impl Nats {
@@ -58,8 +64,17 @@ impl Nats {
         let Place { servers, user, is_tls, options } = parse(url)?;
         let named = servers.iter().map(|server| format!("{}:{}", server.host(), server.port()));
         let named = named.collect::<Vec<_>>().join(",");
+        let connected = Arc::new(Notify::new());
+        let bell = Arc::clone(&connected);
         let mut connect = ConnectOptions::new()
             .name("trialbrief")
+            .event_callback(move |event| {
+                tracing::info!(%event, "NATS");
+                if event == Event::Connected {
+                    bell.notify_one();
+                }
+                std::future::ready(())
+            })
             .require_tls(is_tls)
             .connection_timeout(ANSWERS_WITHIN)
             .ping_interval(Duration::from_secs(5))
@@ -90,7 +105,32 @@ impl Nats {
                 "setting \"stores.queue\": {named} has no JetStream for us (start it with -js): {error}"
             ))
         })?;
-        Ok(Self { client, jetstream, options })
+        Ok(Self { client, jetstream, options, connected })
+    }
+
+    /// Says that what the server keeps seems to be gone.
+    pub(crate) fn doubt(&self) {
+        self.connected.notify_one();
+    }
+
+    /// Makes something again after each connection and each doubt, as often as it takes, until the answer is dropped: a server that comes back
+    /// may have lost what it kept.
+    pub(crate) fn make_again<F>(&self, make: impl Fn(Self) -> F + Send + 'static) -> JoinSet<()>
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let nats = self.clone();
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            loop {
+                nats.connected.notified().await;
+                while let Err(error) = make(nats.clone()).await {
+                    tracing::warn!(%error, "what is kept in NATS cannot be made again yet");
+                    sleep(LONGEST_PAUSE).await;
+                }
+            }
+        });
+        task
     }
 
     /// Hears a subject.
@@ -115,6 +155,9 @@ fn parse(url: &str) -> Result<Place> {
     let rejected = |why: String| Error::Rejected(format!("setting \"stores.queue\": {why}"));
     let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if query.contains('@') {
+        return Err(rejected("an @ stands behind the ?: percent-encode user and password, ? as %3F".to_owned()));
+    }
     let (credentials, hosts) = match place.rsplit_once('@') {
         Some((credentials, hosts)) => (Some(credentials), hosts),
         None => (None, place),
@@ -198,6 +241,7 @@ mod tests {
             ("nats://ada:secret@host?ack_wait=0", "ack_wait is \"0\""),
             ("nats://ada:secret@host?replicas=9", "replicas is \"9\""),
             ("nats://secret@host", "no password"),
+            ("nats://ada:sec?secret@host", "percent-encode"),
         ] {
             let Err(Error::Rejected(said)) = parse(url).map(|_| ()) else { panic!("{url} was taken") };
             assert!(said.contains(named) && said.contains("\"stores.queue\"") && !said.contains("secret"), "{said}");

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::{Error, Result};
 
-/// The most bytes of data (metadata not counted) that one append may carry: KurrentDB's limit, kept by every adapter.
+/// The most bytes that the events of one append may have together ([`NewEvent::size_bytes`]): KurrentDB's limit, kept by every
+/// adapter.
 pub const MAX_APPEND_BYTES: usize = 1_048_576;
 
 /// A place in the order of all events: opaque, ordered, and never stored in an event or printed.
@@ -166,6 +167,15 @@ pub struct NewEvent {
     pub data: Bytes,
     /// The metadata.
     pub metadata: Bytes,
+}
+
+impl NewEvent {
+    /// Its bytes towards [`MAX_APPEND_BYTES`], as KurrentDB counts since version 25 (earlier ones: the data alone): data, metadata,
+    /// and the type's name in UTF-16, behind which its version stands there.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.data.len() + self.metadata.len() + 2 * (self.kind.len() + ".v4294967295".len())
+    }
 }
 
 /// An event as the log has it.

@@ -49,4 +49,7 @@ pub enum NotSent {
 pub trait Mailer: Send + Sync {
     /// Sends, and tells what became of it.
     async fn send(&self, mail: &Mail) -> std::result::Result<Accepted, NotSent>;
+    /// Hands over no further mail: each whose sending has not come so far is to be sent later. Nothing to do for who waits for
+    /// nobody.
+    fn close(&self) {}
 }

@@ -30,6 +30,10 @@ pub trait Worker: Send {
     fn is_single_active(&self) -> bool {
         true
     }
+    /// The lease under which one process at a time steps it.
+    fn lease(&self) -> String {
+        self.name().to_owned()
+    }
     /// Forgets what it remembers of the log, for others may have worked in its place.
     fn forget(&mut self) {}
 }

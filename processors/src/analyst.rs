@@ -113,7 +113,12 @@ impl Analyst {
         let mut hash = Sha256::new();
         let outcome = {
             let mut hashed = body.stream.inspect_ok(|chunk| hash.update(chunk));
-            let outcome = self.analyser.analyse(&self.limits, &mut hashed).await;
+            let outcome = match self.analyser.analyse(&self.limits, &mut hashed).await {
+                // Behind its error the stream has ended: what was hashed so far is not the file.
+                Err(AnalyserError::Source(error)) => return Err(Error::Unavailable(format!("{key}: {error}"))),
+                Err(AnalyserError::Process(error)) => Err(Error::Unavailable(error)),
+                Ok(outcome) => Ok(outcome),
+            };
             // The analysis stops reading when its outcome is clear; the hash needs the rest.
             while let Some(rest) = hashed.next().await {
                 rest.map_err(|e| Error::Unavailable(format!("{key}: {e}")))?;
@@ -123,11 +128,7 @@ impl Analyst {
         if ContentHash::from_digest(hash.finalize().into()) != *content {
             return Ok(None);
         }
-        match outcome {
-            Ok(outcome) => Ok(Some(outcome)),
-            Err(AnalyserError::Source(error)) => Err(Error::Unavailable(format!("{key}: {error}"))),
-            Err(AnalyserError::Process(error)) => Err(Error::Unavailable(error)),
-        }
+        outcome.map(Some)
     }
 
     async fn record(&self, content: &ContentHash, outcome: Outcome, origin: Origin) -> Result<bool> {

@@ -339,7 +339,7 @@ impl Worker for ChangeRelay {
 
     async fn wake(&mut self) {
         tokio::select! {
-            () = self.documents.changed() => {}
+            () = self.documents.changed(), if self.last.is_some() => {}
             () = self.views.moved("closings", self.closings), if self.last.is_none() => {}
             () = self.views.moved("subscriptions", self.seen[0]) => {}
             () = self.views.moved("reports", self.seen[1]) => {}

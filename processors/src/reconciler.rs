@@ -117,8 +117,8 @@ impl Worker for Reconciler {
         std::future::pending().await
     }
 
+    /// A pass that was under way begins anew: its beginning stays where it is.
     fn forget(&mut self) {
-        self.next = None;
         self.pass = None;
     }
 }

@@ -8,7 +8,7 @@ use domain::any_event::AnyEvent;
 use domain::clock::ClockDay;
 use futures::StreamExt;
 use jiff::Timestamp;
-use ports::{Error, EventFeed, Fed, Position, Result, Step, StoredEvent, ViewStore, Worker};
+use ports::{Error, EventFeed, Fed, Position, ROWS_VERSION, Result, Step, StoredEvent, ViewStore, Worker};
 
 use crate::projection::{Draft, KnownRows, Progress, Projection, Recorded};
 
@@ -128,6 +128,11 @@ impl Worker for Projector {
 
     async fn wake(&mut self) {
         self.feed.grown(self.seen.flatten()).await;
+    }
+
+    /// While programs of two versions run side by side, each folds the rows of its own.
+    fn lease(&self) -> String {
+        format!("v{ROWS_VERSION}.{}", self.name())
     }
 
     fn forget(&mut self) {

@@ -97,6 +97,8 @@ pub struct App {
     pub health: Health,
     /// Which process steps what only one should.
     pub leases: Arc<dyn Leases>,
+    /// Closed when the application ends.
+    pub mailer: Arc<dyn ports::Mailer>,
 }
 
 /// Wires the application.
@@ -107,7 +109,7 @@ pub fn build(ports: &Ports, settings: &AppSettings) -> App {
     let queries = queries(ports, settings);
     let workers = workers(ports, settings, &commands, &queries);
     let router = router(ports, settings, commands, queries, &health);
-    App { router, workers, health, leases: Arc::clone(&ports.leases) }
+    App { router, workers, health, leases: Arc::clone(&ports.leases), mailer: Arc::clone(&ports.mailer) }
 }
 
 fn commands(ports: &Ports, settings: &AppSettings) -> Commands {
@@ -259,6 +261,7 @@ pub async fn run(app: App, clock: Clock, listener: TcpListener, shutdown: impl F
         shutdown.await;
         // Receivers live in the workers; none of them left means nothing to stop.
         let _ = stop.send(true);
+        app.mailer.close();
     };
     crate::listen::serve(listener, app.router, told).await;
     while working.join_next().await.is_some() {}

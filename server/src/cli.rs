@@ -14,6 +14,8 @@ use ports::{Clock, Ports};
 use processors::analysis::isolated::VERB;
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::Targets;
+#[cfg(feature = "distributed")]
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Identity, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
@@ -162,19 +164,32 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             let mut settings = configured.load()?.settings;
             #[cfg(feature = "distributed")]
             let traces = crate::telemetry::Traces::of(&settings.telemetry)?;
+            #[cfg(feature = "distributed")]
+            let traced = traces.clone().map(|traces| traces.with_filter(filter_fn(crate::telemetry::is_ours)));
             #[cfg(not(feature = "distributed"))]
-            let traces = None::<Identity>;
-            log_to(settings.log.filter.clone(), settings.log.format, traces.clone());
-            let ports = wire::connect(&Urls::of(&settings), Clock::system()).await?;
-            let listener =
-                TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
-            settings.reached_at(listener.local_addr()?);
-            let app = app::build(&ports, &AppSettings::of(&settings)?);
-            app::catch_up(&ports).await.context("events of stores.events cannot be folded into stores.views")?;
-            let SignInKind::Development = settings.sign_in;
-            demo::add_people(ports.directory.as_ref()).await?;
-            tracing::info!(address = %listener.local_addr()?, "serving");
-            app::run(app, ports.clock, listener, interrupted()).await;
+            let traced = None::<Identity>;
+            log_to(settings.log.filter.clone(), settings.log.format, traced);
+            // From the beginning on: the first process of a container is not ended by a signal that it does not take.
+            let mut asked_to_end = tokio::spawn(interrupted());
+            let started = async {
+                let ports = wire::connect(&Urls::of(&settings), Clock::system()).await?;
+                let listener =
+                    TcpListener::bind(settings.listen).await.with_context(|| format!("listen: {}", settings.listen))?;
+                settings.reached_at(listener.local_addr()?);
+                let app = app::build(&ports, &AppSettings::of(&settings)?);
+                app::catch_up(&ports).await.context("events of stores.events cannot be folded into stores.views")?;
+                let SignInKind::Development = settings.sign_in;
+                demo::add_people(ports.directory.as_ref()).await?;
+                tracing::info!(address = %listener.local_addr()?, "serving");
+                anyhow::Ok((app, ports.clock, listener))
+            };
+            tokio::select! {
+                started = started => {
+                    let (app, clock, listener) = started?;
+                    app::run(app, clock, listener, async { drop(asked_to_end.await) }).await;
+                }
+                _ = &mut asked_to_end => tracing::info!("asked to end before it served"),
+            }
             #[cfg(feature = "distributed")]
             if let Some(traces) = traces {
                 tokio::task::spawn_blocking(move || traces.end()).await?;
@@ -234,8 +249,8 @@ async fn move_to_other_engines(wanted: &Move) -> anyhow::Result<ExitCode> {
     bar.enable_steady_tick(Duration::from_millis(200));
     bar.set_style(ProgressStyle::with_template("{spinner} {msg}: {human_pos}, {elapsed}")?);
     let mut progress = migrate::Progress::new(bar, |phase| say(&phase.to_string()));
-    let roles = migrate::roles(&target, &AppSettings::of(&to)?);
-    let compared = migrate::migrate(&source, &target, &roles, &mut progress).await?;
+    let leases = migrate::leases(&target, &AppSettings::of(&to)?);
+    let compared = migrate::migrate(&source, &target, &leases, &mut progress).await?;
     say(&format!("{:10} {:>16} {:>16}", "", "source", "target"));
     compared.iter().for_each(|compared| say(&compared.to_string()));
     let is_equal = compared.iter().all(migrate::Compared::is_equal);

@@ -41,11 +41,11 @@ impl Driver {
     /// Drives a worker until it is stopped, and tells where it panics: what it was doing is lost, and what it holds may be half
     /// changed, so it is not stepped again.
     pub async fn drive(self, mut worker: Box<dyn Worker>, mut stopped: watch::Receiver<bool>) {
-        let (name, is_single_active) = (worker.name(), worker.is_single_active());
+        let (name, is_single_active, lease) = (worker.name(), worker.is_single_active(), worker.lease());
         self.health.started(name);
         let driven = async {
             if is_single_active {
-                self.step_while_held(&mut *worker, &mut stopped).await;
+                self.step_while_held(&mut *worker, &lease, &mut stopped).await;
             } else {
                 self.step_until(&mut *worker, &mut stopped).await;
             }
@@ -54,17 +54,17 @@ impl Driver {
             tracing::error!(worker = name, "stopped; it panicked");
             self.health.stopped(name, "it panicked");
         }
-        if is_single_active && let Err(error) = self.leases.release(name).await {
+        if is_single_active && let Err(error) = self.leases.release(&lease).await {
             tracing::debug!(worker = name, %error, "its lease lapses by itself");
         }
     }
 
     /// Steps a worker whenever this process has its lease. Others may have worked in its place before: it forgets what it
     /// remembers of the log.
-    async fn step_while_held(&self, worker: &mut dyn Worker, stopped: &mut watch::Receiver<bool>) {
+    async fn step_while_held(&self, worker: &mut dyn Worker, lease: &str, stopped: &mut watch::Receiver<bool>) {
         let name = worker.name();
         while !*stopped.borrow() {
-            if !self.holds(name).await {
+            if !self.holds(name, lease).await {
                 pause(LOOKED_FOR_EVERY, stopped).await;
                 continue;
             }
@@ -74,7 +74,7 @@ impl Driver {
             let guard = async {
                 tokio::select! {
                     _ = stopped.changed() => {}
-                    () = self.renew_until_lost(name) => {}
+                    () = self.renew_until_lost(name, lease) => {}
                 }
                 let _ = over.send(true);
                 std::future::pending::<()>().await;
@@ -90,25 +90,24 @@ impl Driver {
     }
 
     /// Resolves when another process has the lease, or nobody can say.
-    async fn renew_until_lost(&self, name: &'static str) {
+    async fn renew_until_lost(&self, name: &'static str, lease: &str) {
         loop {
             tokio::time::sleep(RENEWED_EVERY).await;
-            if !self.holds(name).await {
+            if !self.holds(name, lease).await {
                 return;
             }
         }
     }
 
-    async fn holds(&self, name: &'static str) -> bool {
-        match self.leases.hold(name).await {
+    async fn holds(&self, name: &'static str, lease: &str) -> bool {
+        match self.leases.hold(lease).await {
             Ok(held) => {
                 self.health.held(name, held);
                 held
             }
             Err(error) => {
                 tracing::warn!(worker = name, %error, "its lease cannot be had now");
-                self.health.held(name, false);
-                self.health.failed(name, &error.to_string());
+                self.health.unleased(name, &error.to_string());
                 false
             }
         }

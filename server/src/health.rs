@@ -26,6 +26,8 @@ struct WorkerState {
     idle_since: Option<Timestamp>,
     /// Why it last failed; none since it last worked.
     failing: Option<String>,
+    /// Why nobody can say who has its lease; none since somebody could.
+    unleased: Option<String>,
     stopped: bool,
     /// Whether this process has the worker's lease; none for those that run anywhere.
     held: Option<bool>,
@@ -68,9 +70,20 @@ impl Health {
     pub fn held(&self, name: &'static str, held: bool) {
         self.worker(name, |worker| {
             worker.held = Some(held);
-            if !worker.stopped {
+            worker.unleased = None;
+            // Another does its work now.
+            if !held && !worker.stopped {
                 worker.failing = None;
             }
+        });
+    }
+
+    /// Who has a worker's lease cannot be learnt: it is not stepped.
+    pub fn unleased(&self, name: &'static str, why: &str) {
+        self.worker(name, |worker| {
+            worker.held = Some(false);
+            worker.failures += 1;
+            worker.unleased = Some(why.to_owned());
         });
     }
 
@@ -103,7 +116,10 @@ impl Health {
     /// A worker stopped for good.
     pub fn stopped(&self, name: &'static str, why: &str) {
         self.failed(name, why);
-        self.worker(name, |worker| worker.stopped = true);
+        self.worker(name, |worker| {
+            worker.stopped = true;
+            worker.held = worker.held.map(|_| false);
+        });
     }
 }
 
@@ -122,10 +138,15 @@ pub fn routes(health: Health, reach: Reach) -> Router {
 async fn readyz(State(health): State<Health>, Extension(reach): Extension<Reach>) -> Response {
     let mut failing = reach.silent().await;
     let workers = health.counts().workers.clone();
-    failing.extend(workers.iter().filter_map(|(name, worker)| worker.failing.clone().map(|why| (*name, why))));
+    let why = |worker: &WorkerState| worker.failing.clone().or_else(|| worker.unleased.clone());
+    failing.extend(workers.iter().filter_map(|(name, worker)| Some((*name, why(worker)?))));
     let roles: BTreeMap<_, _> = workers
         .iter()
-        .map(|(name, worker)| (*name, if worker.held == Some(false) { "waiting" } else { "held" }))
+        .map(|(name, worker)| match worker {
+            WorkerState { stopped: true, .. } => (*name, "stopped"),
+            WorkerState { held: Some(false), .. } => (*name, "waiting"),
+            WorkerState { .. } => (*name, "held"),
+        })
         .collect();
     let status = if failing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({"ready": failing.is_empty(), "failing": failing, "workers": roles}))).into_response()
@@ -149,7 +170,7 @@ async fn metrics(State(health): State<Health>, Extension(reach): Extension<Reach
     family("trialbrief_worker_steps_total", "counter", "Steps that did something.", of_workers(|w| w.steps));
     family("trialbrief_worker_failures_total", "counter", "Steps that failed.", of_workers(|w| w.failures));
     family("trialbrief_worker_stopped", "gauge", "1 for a worker that stopped.", of_workers(|w| u64::from(w.stopped)));
-    let held = |w: &WorkerState| u64::from(w.held != Some(false));
+    let held = |w: &WorkerState| u64::from(!w.stopped && w.held != Some(false));
     family("trialbrief_worker_held", "gauge", "1 where this process steps it, 0 where it waits.", of_workers(held));
     let depths = depths.into_iter().map(|(kind, depth)| (format!("kind=\"{}\"", kind.name()), depth)).collect();
     family("trialbrief_queue_depth", "gauge", "Work in the queue, waiting or taken.", depths);

@@ -19,6 +19,7 @@ use futures::StreamExt;
 use ports::{Change, Clock, Directory, DocumentStore, Error, EventFeed, FileStore, KeyRing, Leases, Ports, Result};
 
 use crate::app::{self, AppSettings};
+use crate::roles::Roles;
 use crate::wire::Urls;
 use idle::Side;
 use kinds::{Documents, Files, Keys, People};
@@ -134,13 +135,15 @@ impl fmt::Display for Compared {
     }
 }
 
-/// The names under which only one process of several works: while this one has them all, no other does.
+/// The leases under which only one process of several works: while this one has them all, no other does.
 #[must_use]
-pub fn roles(target: &Ports, settings: &AppSettings) -> Vec<&'static str> {
-    app::build(target, settings).workers.iter().map(|worker| worker.name()).collect()
+pub fn leases(target: &Ports, settings: &AppSettings) -> Vec<String> {
+    let all = AppSettings { roles: Roles::all(), ..settings.clone() };
+    let workers = app::build(target, &all).workers;
+    workers.iter().filter(|worker| worker.is_single_active()).map(|worker| worker.lease()).collect()
 }
 
-/// Moves everything from the source to the target and compares both sides. What is there already is left as it is. `roles` are
+/// Moves everything from the source to the target and compares both sides. What is there already is left as it is. `leases` are
 /// those that neither side's program may have meanwhile.
 ///
 /// # Errors
@@ -150,14 +153,14 @@ pub fn roles(target: &Ports, settings: &AppSettings) -> Vec<&'static str> {
 pub async fn migrate(
     source: &Source,
     target: &Ports,
-    roles: &[&'static str],
+    leases: &[String],
     progress: &mut Progress,
 ) -> anyhow::Result<Vec<Compared>> {
     let sides = [
         Side { name: "source", leases: Arc::clone(&source.leases) },
         Side { name: "target", leases: Arc::clone(&target.leases) },
     ];
-    idle::while_idle(sides, roles, moved_and_compared(source, target, progress)).await.map_err(|error| {
+    idle::while_idle(sides, leases, moved_and_compared(source, target, progress)).await.map_err(|error| {
         match error.downcast_ref::<Error>() {
             Some(Error::Unavailable(_)) => error.context("cut off; run the same command again to go on"),
             Some(Error::Conflict(_) | Error::Rejected(_) | Error::Corrupt(_)) | None => error,
@@ -193,12 +196,16 @@ async fn moved_and_compared(source: &Source, target: &Ports, progress: &mut Prog
     }
     let moved = events::copy(&source.feed, &target.log, &prefix, progress).await?;
 
-    let mut compared = events::verify(moved, &target.feed, progress).await?;
-    compared.push(parts::verify(&documents, progress).await?);
-    compared.push(parts::verify(&originals, progress).await?);
-    compared.push(parts::verify(&derived, progress).await?);
-    compared.push(parts::verify(&people, progress).await?);
-    compared.push(parts::verify(&keys, progress).await?);
+    let parts = [
+        parts::verify(&documents, progress).await?,
+        parts::verify(&originals, progress).await?,
+        parts::verify(&derived, progress).await?,
+        parts::verify(&people, progress).await?,
+        parts::verify(&keys, progress).await?,
+    ];
+    // Last, so that it shows where the source went on meanwhile: not every process has a lease.
+    let mut compared = events::verify(moved, &source.feed, &target.feed, progress).await?;
+    compared.extend(parts);
     progress.end();
     Ok(compared)
 }

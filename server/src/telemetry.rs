@@ -118,7 +118,7 @@ pub fn root_of(trace: Uuid) -> SpanId {
 }
 
 /// Whether a span is one of ours: libraries make spans of their own, of every frame that they send.
-fn is_ours(metadata: &Metadata<'_>) -> bool {
+pub fn is_ours(metadata: &Metadata<'_>) -> bool {
     let crates = ["adapters", "commands", "processors", "projections", "queries", "trialbrief", "trialbrief_http"];
     metadata.target().split("::").next().is_some_and(|name| crates.contains(&name))
 }

@@ -10,6 +10,7 @@ use async_nats::jetstream::kv::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use ports::{Error, Leases, Result};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::nats::Nats;
@@ -25,28 +26,33 @@ pub(super) struct NatsLeases {
     holder: Bytes,
     /// The revision of each role that this process has.
     held: Mutex<HashMap<String, u64>>,
+    _made_again: JoinSet<()>,
+}
+
+/// Makes the bucket, or brings the one that is there to what is needed.
+async fn make(nats: &Nats) -> Result<Store> {
+    let bucket = format!("{}-leases", nats.options.prefix);
+    let config = Config {
+        bucket: bucket.clone(),
+        description: "Trialbrief: which process does what only one should do".to_owned(),
+        history: 1,
+        max_age: LASTS,
+        num_replicas: nats.options.replicas,
+        ..Config::default()
+    };
+    nats.jetstream.create_or_update_key_value(config).await.map_err(|error| {
+        Error::Rejected(format!("setting \"stores.queue\": the bucket {bucket:?} cannot be made or changed: {error}"))
+    })
 }
 
 impl NatsLeases {
-    /// Makes the bucket, or brings the one that is there to what is needed.
+    /// Makes the bucket.
     pub(super) async fn open(url: &str) -> Result<Self> {
         let nats = Nats::connect(url).await?;
-        let bucket = format!("{}-leases", nats.options.prefix);
-        let config = Config {
-            bucket: bucket.clone(),
-            description: "Trialbrief: which process does what only one should do".to_owned(),
-            history: 1,
-            max_age: LASTS,
-            num_replicas: nats.options.replicas,
-            ..Config::default()
-        };
-        let store = nats.jetstream.create_or_update_key_value(config).await.map_err(|error| {
-            Error::Rejected(format!(
-                "setting \"stores.queue\": the bucket {bucket:?} cannot be made or changed: {error}"
-            ))
-        })?;
+        let store = make(&nats).await?;
+        let made_again = nats.make_again(async |nats| make(&nats).await.map(drop));
         let holder = Uuid::new_v4().simple().to_string().into();
-        Ok(Self { nats, store, holder, held: Mutex::default() })
+        Ok(Self { nats, store, holder, held: Mutex::default(), _made_again: made_again })
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<String, u64>> {
@@ -108,7 +114,7 @@ fn unavailable(error: &dyn std::fmt::Display) -> Error {
 #[async_trait]
 impl Leases for NatsLeases {
     async fn hold(&self, role: &str) -> Result<bool> {
-        let revision = self.nats.bounded(self.take_or_keep(role)).await?;
+        let revision = self.nats.bounded(self.take_or_keep(role)).await.inspect_err(|_| self.nats.doubt())?;
         let mut held = self.held();
         match revision {
             Some(revision) => held.insert(role.to_owned(), revision),

@@ -20,7 +20,7 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands;
 use lettre::transport::smtp::response::{Response, Severity};
 use ports::{Accepted, Clock, Mail, Mailer, NotSent, Result};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use letter::Letter;
@@ -39,6 +39,7 @@ pub(super) struct Smtp {
     domains: Mutex<HashMap<String, Arc<Semaphore>>>,
     /// Unused sessions and since when, the one used last at the end.
     idle: Mutex<Vec<(Session, Timestamp)>>,
+    closed: watch::Sender<bool>,
 }
 
 /// A connection, and how many mails it was used for.
@@ -65,7 +66,17 @@ impl Smtp {
     pub(super) fn open(url: &str, clock: Clock) -> Result<Self> {
         let settings = Settings::parse(url)?;
         let connections = Arc::new(Semaphore::new(settings.connections));
-        Ok(Self { settings, clock, connections, domains: Mutex::default(), idle: Mutex::default() })
+        let (domains, idle, closed) = (Mutex::default(), Mutex::default(), watch::Sender::new(false));
+        Ok(Self { settings, clock, connections, domains, idle, closed })
+    }
+
+    /// Awaits what comes before a message is handed over, unless nothing is to be handed over any more.
+    async fn unless_closed<T>(&self, work: impl Future<Output = T>) -> std::result::Result<T, NotSent> {
+        let mut closed = self.closed.subscribe();
+        tokio::select! {
+            done = work => Ok(done),
+            _ = closed.wait_for(|closed| *closed) => Err(NotSent::Later("the program ended first".to_owned())),
+        }
     }
 
     fn kept(&self) -> Option<Session> {
@@ -129,9 +140,10 @@ impl Smtp {
         slot: &Slot,
     ) -> std::result::Result<Accepted, Stop> {
         session.mails += 1;
-        let sent = match self.begin(&mut session.connection, letter).await {
-            Ok(()) => self.hand_over(&mut session.connection, letter).await,
-            Err(stop) => Err(stop),
+        let sent = match self.unless_closed(self.begin(&mut session.connection, letter)).await {
+            Ok(Ok(())) => self.hand_over(&mut session.connection, letter).await,
+            Ok(Err(stop)) => Err(stop),
+            Err(later) => Err(Stop::Ended(later)),
         };
         match &sent {
             Ok(_) => self.keep(session, slot),
@@ -205,7 +217,7 @@ impl Smtp {
 impl Mailer for Smtp {
     async fn send(&self, mail: &Mail) -> std::result::Result<Accepted, NotSent> {
         let letter = Letter::new(mail)?;
-        let (_domain, slot) = self.may_go(letter.domain()).await.map_err(NotSent::Later)?;
+        let (_domain, slot) = self.unless_closed(self.may_go(letter.domain())).await?.map_err(NotSent::Later)?;
         if let Some(session) = self.kept() {
             match self.send_over(session, &letter, &slot).await {
                 Ok(accepted) => return Ok(accepted),
@@ -213,11 +225,15 @@ impl Mailer for Smtp {
                 Err(Stop::Broken(why)) => tracing::debug!(why, "a kept connection was no longer of use"),
             }
         }
-        let session = self.connect().await.map_err(NotSent::Later)?;
+        let session = self.unless_closed(self.connect()).await?.map_err(NotSent::Later)?;
         self.send_over(session, &letter, &slot).await.map_err(|stop| match stop {
             Stop::Broken(why) => NotSent::Later(why),
             Stop::Ended(outcome) | Stop::Refused(outcome) => outcome,
         })
+    }
+
+    fn close(&self) {
+        self.closed.send_replace(true);
     }
 }
 

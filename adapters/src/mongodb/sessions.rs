@@ -73,8 +73,11 @@ impl Sessions {
     /// A session for transactions that write `of`, with none begun.
     pub(crate) async fn take(&self, of: &str) -> MongoResult<Registered> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).remove(of);
-        if let Some(session) = idle.filter(|session| session.since.elapsed() < USED_FOR) {
-            return Ok(session);
+        match idle {
+            Some(session) if session.since.elapsed() < USED_FOR => return Ok(session),
+            // The driver uses it for other calls from now on, which nobody may end.
+            Some(session) => self.registrations.delete_one(doc! { "_id": uuid(&session) }).await.map(drop)?,
+            None => {}
         }
         let session = self.database.client().start_session().causal_consistency(false).await?;
         let register = doc! { "$set": { "of": of }, "$currentDate": { "at": true } };

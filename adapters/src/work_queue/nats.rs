@@ -19,6 +19,7 @@ use futures::StreamExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ports::{Error, Result, Taken, Work, WorkKind, WorkQueue};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -44,6 +45,7 @@ pub(super) struct NatsQueue {
     nats: Nats,
     queues: HashMap<WorkKind, Queue>,
     receipts: AtomicU64,
+    _made_again: JoinSet<()>,
 }
 
 struct Queue {
@@ -67,14 +69,20 @@ struct Held {
 }
 
 impl NatsQueue {
-    /// Makes the streams, or brings those that are there to what is needed.
+    /// Makes the streams.
     pub(super) async fn open(url: &str) -> Result<Self> {
         let nats = Nats::connect(url).await?;
         let mut queues = HashMap::new();
         for kind in WorkKind::ALL {
             queues.insert(kind, Queue::open(&nats, kind).await?);
         }
-        Ok(Self { nats, queues, receipts: AtomicU64::new(0) })
+        let made_again = nats.make_again(async |nats| {
+            for kind in WorkKind::ALL {
+                make(&nats, kind).await?;
+            }
+            Ok(())
+        });
+        Ok(Self { nats, queues, receipts: AtomicU64::new(0), _made_again: made_again })
     }
 
     fn queue(&self, kind: WorkKind) -> &Queue {
@@ -90,7 +98,15 @@ impl NatsQueue {
             let answer = self.nats.jetstream.send_publish(subject, message).await?;
             answer.await
         };
-        self.nats.bounded(async { sent.await.map(|_| ()).or_else(|error| unless_known(&error, kind)) }).await
+        let stored = async {
+            sent.await.map(|_| ()).or_else(|error| {
+                if error.kind() == PublishErrorKind::StreamNotFound {
+                    self.nats.doubt();
+                }
+                unless_known(&error, kind)
+            })
+        };
+        self.nats.bounded(stored).await
     }
 
     /// The oldest work that nobody has; none where there is none at this moment.
@@ -99,55 +115,63 @@ impl NatsQueue {
         let consumer = &self.queue(kind).consumer;
         let pulled = self.nats.bounded(async {
             let mut messages = consumer.fetch().max_messages(1).messages().await.map_err(|e| unavailable(&e))?;
-            messages.next().await.transpose().map_err(|e| unavailable(&*e))
+            messages.next().await.transpose().map_err(|e| {
+                self.nats.doubt();
+                unavailable(&*e)
+            })
         });
         Ok(pulled.await?.map(|message| Held { message, until }))
     }
 }
 
+/// Makes the stream of a kind and its consumer, or brings those that are there to what is needed.
+async fn make(nats: &Nats, kind: WorkKind) -> Result<Consumer<ConsumerConfig>> {
+    let prefix = &nats.options.prefix;
+    let name = format!("{prefix}-{}", kind.name());
+    let config = StreamConfig {
+        name: name.clone(),
+        subjects: vec![format!("{prefix}.{}.*", kind.name())],
+        description: Some("Trialbrief: work, which may be lost".to_owned()),
+        retention: RetentionPolicy::WorkQueue,
+        discard: DiscardPolicy::New,
+        discard_new_per_subject: true,
+        max_messages: MOST,
+        max_messages_per_subject: 1,
+        duplicate_window: REPEATS_WITHIN,
+        num_replicas: nats.options.replicas,
+        republish: Some(Republish {
+            source: ">".to_owned(),
+            destination: format!("{prefix}-offered.>"),
+            headers_only: true,
+        }),
+        ..StreamConfig::default()
+    };
+    let refused = |error: &dyn std::fmt::Display| {
+        Error::Rejected(format!(
+            "setting \"stores.queue\": the stream {name:?} is not one of ours, or cannot be made: {error}"
+        ))
+    };
+    if let Ok(found) = nats.jetstream.get_stream(&name).await {
+        let subjects = &found.cached_info().config.subjects;
+        if *subjects != config.subjects {
+            return Err(refused(&format!("it has the subjects {subjects:?}; choose another prefix")));
+        }
+    }
+    nats.jetstream.create_or_update_stream(config).await.map_err(|error| refused(&error))?;
+    let consumer = ConsumerConfig {
+        durable_name: Some(CONSUMER.to_owned()),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: nats.options.ack_wait,
+        max_ack_pending: MOST,
+        ..ConsumerConfig::default()
+    };
+    nats.jetstream.create_consumer_on_stream(consumer, &name).await.map_err(|error| refused(&error))
+}
+
 impl Queue {
     async fn open(nats: &Nats, kind: WorkKind) -> Result<Self> {
+        let consumer = make(nats, kind).await?;
         let prefix = &nats.options.prefix;
-        let name = format!("{prefix}-{}", kind.name());
-        let config = StreamConfig {
-            name: name.clone(),
-            subjects: vec![format!("{prefix}.{}.*", kind.name())],
-            description: Some("Trialbrief: work, which may be lost".to_owned()),
-            retention: RetentionPolicy::WorkQueue,
-            discard: DiscardPolicy::New,
-            discard_new_per_subject: true,
-            max_messages: MOST,
-            max_messages_per_subject: 1,
-            duplicate_window: REPEATS_WITHIN,
-            num_replicas: nats.options.replicas,
-            republish: Some(Republish {
-                source: ">".to_owned(),
-                destination: format!("{prefix}-offered.>"),
-                headers_only: true,
-            }),
-            ..StreamConfig::default()
-        };
-        let refused = |error: &dyn std::fmt::Display| {
-            Error::Rejected(format!(
-                "setting \"stores.queue\": the stream {name:?} is not one of ours, or cannot be made: {error}"
-            ))
-        };
-        if let Ok(found) = nats.jetstream.get_stream(&name).await {
-            let subjects = &found.cached_info().config.subjects;
-            if *subjects != config.subjects {
-                return Err(refused(&format!("it has the subjects {subjects:?}; choose another prefix")));
-            }
-        }
-        nats.jetstream.create_or_update_stream(config).await.map_err(|error| refused(&error))?;
-        let consumer = ConsumerConfig {
-            durable_name: Some(CONSUMER.to_owned()),
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: nats.options.ack_wait,
-            max_ack_pending: MOST,
-            ..ConsumerConfig::default()
-        };
-        let consumer =
-            nats.jetstream.create_consumer_on_stream(consumer, &name).await.map_err(|error| refused(&error))?;
         let bell = Arc::new(Notify::new());
         let mut rings = nats.subscribe(format!("{prefix}-offered.{prefix}.{}.*", kind.name())).await?;
         let rung = Arc::downgrade(&bell);

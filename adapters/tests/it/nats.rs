@@ -123,6 +123,24 @@ async fn a_server_that_is_killed_makes_calls_unavailable_in_bounded_time_and_goe
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_comes_back_without_what_it_kept_is_used_again_by_those_who_are_running() {
+    let server = nats::start(&[]);
+    let url = nats::url(&server, "lost");
+    let queue = work_queue::open(&url, &Clock::system()).await.unwrap();
+    let leases = leases::open(&url).await.unwrap();
+    assert!(leases.hold("relay").await.unwrap());
+    queue.offer(&render("lost")).await.unwrap();
+    server.kill();
+    nats::lose_everything(&server);
+    server.go_on();
+    at_last("a lease", async || leases.hold("relay").await.ok().filter(|held| *held)).await;
+    at_last("an offer", async || queue.offer(&render("again")).await.ok()).await;
+    let taken = at_last("work", async || queue.take(WorkKind::Render).await.ok().flatten()).await;
+    assert_eq!(taken.work, render("again"), "what was lost is offered again by who knows of it");
+    queue.finish(taken).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_at_the_start_is_named() {
     let server = nats::start(&["--user", "ada", "--pass", "right"]);
     let place = server.address();

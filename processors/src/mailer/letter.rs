@@ -64,7 +64,8 @@ impl Letters {
         }
         let Some((content, enclosure)) = queries.mail_content(id.as_str(), scheduled).await? else { return Ok(None) };
         let key = FileKey::new(format!("derived/{}", rendered.sha256))?;
-        let missing = || Error::Unavailable(format!("{key} of report {id} is not in the store"));
+        // It was stored before the report was called rendered: it will not come by itself.
+        let missing = || Error::Corrupt(format!("{key} of report {id} is not in the store"));
         let body = self.derived.get(&key, None).await?.ok_or_else(missing)?;
         let pdf = queries::collect(body).await?;
         let attachment = Attachment::encode_bytes(&pdf);

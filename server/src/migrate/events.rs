@@ -90,27 +90,33 @@ pub(super) async fn compare(
     Ok(prefix)
 }
 
-/// Appends what the target does not have yet; answers the source's whole log.
+/// What of the source's log was moved, and where it ended.
+pub(super) struct Moved {
+    whole: Folded,
+    after: Option<Position>,
+}
+
+/// Appends what the target does not have yet.
 pub(super) async fn copy(
     source: &Arc<dyn EventFeed>,
     target: &Arc<dyn EventLog>,
     prefix: &Prefix,
     progress: &mut Progress,
-) -> anyhow::Result<Folded> {
+) -> anyhow::Result<Moved> {
     progress.begin("moving events".to_owned());
-    let mut whole = prefix.of_target;
+    let mut moved = Moved { whole: prefix.of_target, after: prefix.after };
     let mut joined = Joined::default();
     let mut events = all(source, prefix.after);
     while let Some(event) = events.next().await {
         let event = event.context("events: the source's log")?;
-        whole = whole.then(event.hash());
+        moved = Moved { whole: moved.whole.then(event.hash()), after: Some(event.position) };
         if !joined.takes(&event) {
             joined.append(target, progress).await?;
         }
         joined.push(event);
     }
     joined.append(target, progress).await?;
-    Ok(whole)
+    Ok(moved)
 }
 
 /// Neighbours in the log that belong to one stream: one append.
@@ -127,14 +133,14 @@ impl Joined {
         self.events.is_empty()
             || (self.stream == event.stream
                 && self.events.len() < MOST_IN_ONE_APPEND
-                && self.bytes + event.event.data.len() <= MAX_APPEND_BYTES)
+                && self.bytes + event.event.size_bytes() <= MAX_APPEND_BYTES)
     }
 
     fn push(&mut self, stored: StoredEvent) {
         if self.events.is_empty() {
             (self.stream, self.first) = (stored.stream, stored.revision);
         }
-        self.bytes += stored.event.data.len();
+        self.bytes += stored.event.size_bytes();
         self.events.push(stored.event);
     }
 
@@ -152,9 +158,10 @@ impl Joined {
     }
 }
 
-/// Compares the source's log with what is read back from the target.
+/// Compares the source's log, with what came to it meanwhile, with what is read back from the target.
 pub(super) async fn verify(
-    source: Folded,
+    moved: Moved,
+    source: &Arc<dyn EventFeed>,
     target: &Arc<dyn EventFeed>,
     progress: &mut Progress,
 ) -> anyhow::Result<Vec<Compared>> {
@@ -165,9 +172,14 @@ pub(super) async fn verify(
         found = found.then(event.context("events: the target's log")?.hash());
         progress.inc(1);
     }
+    let mut whole = moved.whole;
+    let mut events = all(source, moved.after);
+    while let Some(event) = events.next().await {
+        whole = whole.then(event.context("events: the source's log")?.hash());
+    }
     let compared = |what, source: String, target: String| Compared { what, source, target, differences: Vec::new() };
     Ok(vec![
-        compared("events", source.events.to_string(), found.events.to_string()),
-        compared("log hash", source.hash.to_string(), found.hash.to_string()),
+        compared("events", whole.events.to_string(), found.events.to_string()),
+        compared("log hash", whole.hash.to_string(), found.hash.to_string()),
     ])
 }

@@ -23,37 +23,37 @@ pub(super) struct Side {
 }
 
 /// Does something while no other process of either side has a lease: a running one is told, and one that is started meanwhile
-/// waits. A process that serves nothing but the API has none, and is not noticed.
+/// waits. A process with none but the roles api, analyst, renderer and mailer has none, and is not noticed.
 pub(super) async fn while_idle<T>(
     sides: [Side; 2],
-    roles: &[&'static str],
+    wanted: &[String],
     work: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {
     for side in &sides {
-        take(side, roles).await?;
+        take(side, wanted).await?;
     }
     let done = tokio::select! {
         done = work => done,
-        lost = keep(&sides, roles) => lost.map(|never| match never {}),
+        lost = keep(&sides, wanted) => lost.map(|never| match never {}),
     };
     for side in &sides {
-        for role in roles {
+        for lease in wanted {
             // It lapses by itself.
-            let _ = side.leases.release(role).await;
+            let _ = side.leases.release(lease).await;
         }
     }
     done
 }
 
-async fn take(side: &Side, roles: &[&'static str]) -> anyhow::Result<()> {
+async fn take(side: &Side, wanted: &[String]) -> anyhow::Result<()> {
     let Side { name, leases } = side;
-    for role in roles {
+    for lease in wanted {
         let mut attempts = 0;
-        while !retried(|| leases.hold(role)).await.with_context(|| format!("queue: the leases of the {name}"))? {
+        while !retried(|| leases.hold(lease)).await.with_context(|| format!("queue: the leases of the {name}"))? {
             attempts += 1;
             if attempts == ATTEMPTS {
                 bail!(
-                    "queue: the program of the {name} is running, for it has the lease {role}: stop all its processes"
+                    "queue: the program of the {name} is running, for it has the lease {lease}: stop all its processes"
                 );
             }
             sleep(EVERY).await;
@@ -63,14 +63,14 @@ async fn take(side: &Side, roles: &[&'static str]) -> anyhow::Result<()> {
 }
 
 /// Renews what was taken, for ever. That leases cannot be reached is no reason to end: nobody else can take one either.
-async fn keep(sides: &[Side], roles: &[&'static str]) -> anyhow::Result<Infallible> {
+async fn keep(sides: &[Side], wanted: &[String]) -> anyhow::Result<Infallible> {
     loop {
         sleep(EVERY).await;
         for Side { name, leases } in sides {
-            for role in roles {
-                if let Ok(false) = leases.hold(role).await {
+            for lease in wanted {
+                if let Ok(false) = leases.hold(lease).await {
                     bail!(
-                        "queue: the program of the {name} was started, for it has the lease {role}: stop all its processes"
+                        "queue: the program of the {name} was started, for it has the lease {lease}: stop all its processes"
                     );
                 }
             }
@@ -118,11 +118,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_killed_process_is_waited_for_and_a_running_one_is_told() {
         let (waited, other) = sides(3, u32::MAX);
-        assert_eq!(while_idle(waited, &["relay"], async { Ok(1) }).await.unwrap(), 1);
+        assert_eq!(while_idle(waited, &["relay".to_owned()], async { Ok(1) }).await.unwrap(), 1);
         assert_eq!(other.released.load(Ordering::SeqCst), 1);
 
         let (running, _) = sides(u32::MAX, u32::MAX);
-        let error = while_idle(running, &["relay"], async { Ok(()) }).await.unwrap_err().to_string();
+        let error = while_idle(running, &["relay".to_owned()], async { Ok(()) }).await.unwrap_err().to_string();
         assert_eq!(
             error,
             "queue: the program of the source is running, for it has the lease relay: stop all its processes"
@@ -132,7 +132,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_process_that_is_started_meanwhile_and_works_ends_it() {
         let (sides, _) = sides(0, 5);
-        let error = while_idle(sides, &["relay"], std::future::pending::<anyhow::Result<()>>()).await.unwrap_err();
+        let error =
+            while_idle(sides, &["relay".to_owned()], std::future::pending::<anyhow::Result<()>>()).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "queue: the program of the source was started, for it has the lease relay: stop all its processes"

@@ -98,7 +98,7 @@ impl Cluster {
     pub async fn all_serve(&self) {
         for process in &self.processes {
             let is_ready = async || {
-                let told = client::readiness(process.server.address()).await;
+                let told = readiness(process.server.address()).await;
                 told.is_some_and(|told| told["ready"] == true)
             };
             wait_for(&format!("{} serves", process.roles), Duration::from_secs(60), is_ready).await;
@@ -167,4 +167,18 @@ pub async fn wait_for(what: &str, within: Duration, mut holds: impl AsyncFnMut()
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     began.elapsed()
+}
+
+/// What a process says of itself at `/readyz`, whether or not it is ready.
+pub async fn readiness(address: SocketAddr) -> Option<serde_json::Value> {
+    let ready = client::Ask {
+        user: String::new(),
+        method: "GET",
+        path: "/readyz".to_owned(),
+        content_type: "application/json",
+        key: "none".to_owned(),
+        body: Vec::new(),
+    };
+    let (_, body) = client::ask(address, &ready).await.ok()?;
+    serde_json::from_slice(&body).ok()
 }

@@ -6,8 +6,7 @@ use ports::Position;
 use rustix::process::{Pid, Signal, kill_process};
 use test_servers::Server;
 
-use crate::client;
-use crate::cluster::{Cluster, wait_for};
+use crate::cluster::{self, Cluster, wait_for};
 use crate::gate::Stopped;
 use crate::samples::Dice;
 
@@ -141,7 +140,7 @@ async fn taken_over(cluster: &Cluster, stopped: &Stopped, worker: &'static str) 
             let is_other = process.server.id() != Some(stopped.id);
             if is_other
                 && process.has(role_of(worker))
-                && let Some(told) = client::readiness(process.server.address()).await
+                && let Some(told) = cluster::readiness(process.server.address()).await
                 && told["workers"][worker] == "held"
             {
                 return true;

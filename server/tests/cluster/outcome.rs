@@ -13,7 +13,7 @@ use queries::Queries;
 use trialbrief::{app, verify_report};
 
 use crate::child::settings;
-use crate::cluster::{Cluster, now};
+use crate::cluster::{Cluster, now, readiness};
 use crate::load::{Ledger, TRIALS, reader, subscription, subscriptions};
 use crate::whole::{ALL, chains_hold, events, nothing_is_open, views_are_equal};
 
@@ -24,7 +24,9 @@ const AT_REST_WITHIN: Duration = Duration::from_secs(180);
 pub async fn of(cluster: &Cluster, ledger: &Ledger, due: Timestamp) -> String {
     let settings = settings("api".parse().unwrap());
     let queries = app::queries(&cluster.ports, &settings);
+    let began = now();
     come_to_rest(cluster, &queries, ledger, due).await;
+    crate::tell(&format!("at rest after {:.0?}", began.elapsed()));
     cluster.all_serve().await;
     for process in &cluster.processes {
         assert!(!process.server.has_ended(), "{} ended by itself", process.roles);
@@ -74,7 +76,7 @@ async fn come_to_rest(cluster: &Cluster, queries: &Queries, ledger: &Ledger, due
         if began.elapsed() > AT_REST_WITHIN {
             let mut told = Vec::new();
             for process in &cluster.processes {
-                let ready = crate::client::readiness(process.server.address()).await;
+                let ready = readiness(process.server.address()).await;
                 told.push(format!("{}: {ready:?}", process.roles));
             }
             panic!("not at rest within {AT_REST_WITHIN:?}: {open:#?}\n{}", told.join("\n"));

@@ -10,8 +10,14 @@ use trialbrief::config::{Sources, load};
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/deploy.py");
 
 /// What the script reads.
-const READ: [&str; 5] =
-    ["deploy", "server/config/default.toml", "server/config/distributed.toml", "server/src/cli.rs", "Cargo.toml"];
+const READ: [&str; 6] = [
+    "deploy",
+    "server/config/default.toml",
+    "server/config/distributed.toml",
+    "server/src/cli.rs",
+    "processors/src/dispatcher.rs",
+    "Cargo.toml",
+];
 
 #[test]
 fn the_manifests_keep_to_their_schemas_and_agree_with_each_other_and_the_program() {
@@ -60,6 +66,7 @@ fn the_check_of_the_manifests_can_fail() {
         ("deploy/kubernetes/base/network-policies.yaml", "port: 4222", "port: 4223", "STORES__QUEUE needs port"),
         ("deploy/kubernetes/base/secret.example.yaml", "__KEYS:", "__KEY:", "no setting"),
         ("deploy/kubernetes/keda/scaled-objects.yaml", "name: analyst }", "name: analysts }", "are scaled"),
+        ("deploy/kubernetes/keda/scaled-objects.yaml", "maxReplicaCount: 4", "maxReplicaCount: 6", "never comes to 6"),
         (
             "server/config/distributed.toml",
             "listen = \"127.0.0.1:8080\"",

@@ -40,7 +40,7 @@ async fn target(folder: &Path, now: Timestamp) -> Ports {
 #[expect(clippy::print_stdout, reason = "measured, and shown to those who ask")]
 async fn migrated(source: &Source, target: &Ports) -> anyhow::Result<Vec<Compared>> {
     let mut progress = Progress::new(ProgressBar::hidden(), |phase| println!("{phase}"));
-    migrate::migrate(source, target, &migrate::roles(target, &settings()), &mut progress).await
+    migrate::migrate(source, target, &migrate::leases(target, &settings()), &mut progress).await
 }
 
 #[track_caller]

@@ -1,5 +1,6 @@
 //! What one piece of work, one recipient or one worker does to the others: nothing.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,9 +13,11 @@ use domain::report::{self, Manifest, Report, Scheduled};
 use domain::schedule::{Cadence, Zone};
 use domain::sealed::Sealed;
 use domain::subscription::Subscription;
+use futures::StreamExt;
 use futures::future::join_all;
+use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Cause, Step, WorkKind, Worker, Write};
+use ports::{ByteStream, Cause, FileBody, FileEntry, FileKey, FileStore, Step, WorkKind, Worker, Write};
 use processors::Dispatcher;
 use projections::{FiguresThen, Row, Series, Views, stamp_of};
 use serde_json::json;
@@ -67,6 +70,89 @@ async fn a_mail_to_whose_key_was_destroyed_is_known_to_have_gone() {
     assert_eq!((&sent["status"], &sent["detail"]), (&json!("sent"), &json!("[erased]")));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_whose_pdf_is_gone_is_given_up_after_a_day() {
+    let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
+    world.open_trial(GOOD).await;
+    world.subscribe("chi", GOOD, mondays()).await;
+    world.until("2026-11-23T07:59[Europe/Berlin]").await;
+    let mut ports = world.ports.clone();
+    ports.derived = Arc::new(Broken { files: Arc::clone(&world.ports.derived), how: How::Gone });
+    let whole = std::mem::replace(&mut world.app, app::build(&ports, &world.settings));
+    world.until("2026-11-23T08:00[Europe/Berlin]").await;
+    let report = world.reports(GOOD).await.remove(0);
+    assert_eq!(world.deliveries(&report).await[0]["status"], "scheduled", "it may still come back");
+    world.until("2026-11-24T08:00[Europe/Berlin]").await;
+    world.work_through(WorkKind::Deliver).await;
+    let skipped = world.deliveries(&report).await.remove(0);
+    assert_eq!((&skipped["status"], &skipped["detail"]), (&json!("skipped"), &json!("unreadable")));
+    world.app = whole;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_reading_breaks_off_is_not_missing_and_read_again() {
+    let mut world = World::at("2026-11-16T09:00[Europe/Berlin]").await;
+    world.open_trial(GOOD).await;
+    let document = world.upload("ben", GOOD, "visits.csv", b"site,visits\nDE-01,3\n".to_vec()).await;
+    let mut ports = world.ports.clone();
+    ports.originals = Arc::new(Broken { files: Arc::clone(&world.ports.originals), how: How::BreaksOff });
+    let whole = std::mem::replace(&mut world.app, app::build(&ports, &world.settings));
+    let now = world.ports.clock.now();
+    let failed = ports::settle(&mut world.app.workers, now).await;
+    assert!(matches!(failed, Err(ports::Error::Unavailable(_))), "{failed:?}");
+    world.app = whole;
+    world.until("2026-11-16T09:05[Europe/Berlin]").await;
+    world.work_through(WorkKind::Analyse).await;
+    let kinds: Vec<String> = world.log().await.into_iter().map(|stored| stored.event.kind).collect();
+    assert!(kinds.iter().any(|kind| kind == "ContentAnalysed"), "{kinds:?}");
+    assert!(!kinds.iter().any(|kind| kind == "ContentUnreadable"), "{kinds:?}");
+    let id = document["_id"].as_str().unwrap();
+    let told = world.get("ben", &format!("/api/documents/{id}")).await.expect(200).json();
+    assert!(!told.to_string().contains("file_missing"), "{told}");
+}
+
+/// Files that cannot be read.
+struct Broken {
+    files: Arc<dyn FileStore>,
+    how: How,
+}
+
+enum How {
+    Gone,
+    BreaksOff,
+}
+
+#[async_trait]
+impl FileStore for Broken {
+    async fn put(&self, key: &FileKey, body: ByteStream) -> ports::Result<u64> {
+        self.files.put(key, body).await
+    }
+
+    async fn get(&self, key: &FileKey, range: Option<Range<u64>>) -> ports::Result<Option<FileBody>> {
+        match self.how {
+            How::Gone => Ok(None),
+            How::BreaksOff => {
+                let Some(FileBody { size, stream }) = self.files.get(key, range).await? else { return Ok(None) };
+                let broken = async { Err(std::io::Error::other("the connection broke")) };
+                let stream = stream.take(0).chain(futures::stream::once(broken)).boxed();
+                Ok(Some(FileBody { size, stream }))
+            }
+        }
+    }
+
+    async fn size(&self, key: &FileKey) -> ports::Result<Option<u64>> {
+        self.files.size(key).await
+    }
+
+    async fn delete(&self, key: &FileKey) -> ports::Result<()> {
+        self.files.delete(key).await
+    }
+
+    fn list(&self, prefix: &str) -> BoxStream<'static, ports::Result<FileEntry>> {
+        self.files.list(prefix)
+    }
+}
+
 /// A worker with a bug.
 struct Panics;
 
@@ -92,6 +178,7 @@ async fn a_worker_that_panics_is_told_by_readyz() {
         workers: vec![Box::new(Panics)],
         health: health.clone(),
         leases: adapters::leases::open("memory:").await.unwrap(),
+        mailer: Arc::clone(&world.ports.mailer),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -269,6 +269,14 @@ def kubernetes_is_careful(tree):
     scaled = [s["spec"]["scaleTargetRef"]["name"] for s in tree.scaled]
     if sorted(replaced) != sorted(scaled) or set(scaled) - names:
         yield f"keda: {scaled} are scaled, {replaced} lose their number of replicas, there are {sorted(names)}"
+    dispatcher = (tree.root / "processors/src/dispatcher.rs").read_text()
+    offered = int(re.search(r"const OFFERED: usize = (\d+);", dispatcher)[1])
+    for found in tree.scaled:
+        spec = found["spec"]
+        threshold = int(spec["triggers"][0]["metadata"]["lagThreshold"])
+        if threshold * spec["maxReplicaCount"] > offered:
+            name = spec["scaleTargetRef"]["name"]
+            yield f"keda: {name} never comes to {spec['maxReplicaCount']}, for at most {offered} are offered at a time"
 
 
 def shutdown(tree):

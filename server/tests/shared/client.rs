@@ -51,17 +51,3 @@ async fn converse(address: SocketAddr, ask: &Ask) -> io::Result<(u16, Vec<u8>)> 
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).filter(|_| is_whole).ok_or_else(cut)?;
     Ok((status, body))
 }
-
-/// What a process says of itself at `/readyz`, whether or not it is ready.
-pub async fn readiness(address: SocketAddr) -> Option<serde_json::Value> {
-    let ready = Ask {
-        user: String::new(),
-        method: "GET",
-        path: "/readyz".to_owned(),
-        content_type: "application/json",
-        key: "none".to_owned(),
-        body: Vec::new(),
-    };
-    let (_, body) = ask(address, &ready).await.ok()?;
-    serde_json::from_slice(&body).ok()
-}

@@ -19,9 +19,9 @@ use super::place::{Standing, order_after};
 use super::record::record;
 use crate::mongodb::{bounded, sentence};
 
-/// How long the server may pass over what is not ours before it comes to our heartbeat: after a long downtime that can be all
-/// that others wrote to the database since.
-const PASSES_WITHIN: Duration = Duration::from_secs(300);
+/// How long one call may take in which the server passes over what is not ours: after a long downtime that can be all that
+/// others wrote to the replica set since.
+const PASSES_WITHIN: Duration = Duration::from_secs(900);
 /// How long it may have nothing to tell and nothing to pass over although our heartbeat is still to come.
 const STANDS_FOR: Duration = Duration::from_secs(10);
 /// How often it is asked meanwhile whether it is still there.
@@ -184,8 +184,8 @@ async fn open(
 
 /// The next event, where one is sure to come: a heartbeat. `None` where the server cannot go on.
 async fn awaited_event(database: &Database, stream: &mut ChangeStream<Event>) -> Result<Option<Event>> {
-    let (began, mut moved) = (Instant::now(), Instant::now());
-    while began.elapsed() < PASSES_WITHIN && moved.elapsed() < STANDS_FOR {
+    let mut moved = Instant::now();
+    while moved.elapsed() < STANDS_FOR {
         let before = stream.resume_token();
         let next = async {
             match stream.next_if_any().await {

@@ -15,6 +15,8 @@ use super::settings::Settings;
 
 /// How long one try may take. A repeat of an append that is still being written is answered after 2 seconds.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// How long a client is kept that answered nothing yet: the first one after one that did, and at most.
+const KEPT_FOR: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How long a call is tried again; then its caller learns that the server is away.
 const GIVES_UP_AFTER: Duration = Duration::from_secs(5);
 
@@ -24,6 +26,8 @@ pub(super) struct Connection {
     current: Mutex<Current>,
     /// Whether it was said that calls are slow here.
     warned: AtomicBool,
+    /// Whether a call was ever answered: then a right that is missing may come back.
+    was_let_in: AtomicBool,
 }
 
 /// The client that is used now.
@@ -31,8 +35,11 @@ struct Current {
     client: Client,
     /// How many there were before it.
     generation: u64,
-    /// Whether its connection has Nagle's algorithm off, or this cannot be had.
-    prompt: bool,
+    /// Whether a call was answered; then its connection has Nagle's algorithm off, or this cannot be had.
+    answered: bool,
+    since: Instant,
+    /// How long it is kept at least. A client that was replaced never ends, so that none is made at each try of a long outage.
+    kept_for: Duration,
 }
 
 impl Connection {
@@ -47,8 +54,15 @@ impl Connection {
             .map_err(|error| Error::Rejected(format!("setting \"stores.events\": {error}")))?;
         Ok(Self {
             settings,
-            current: Mutex::new(Current { client, generation: 0, prompt: false }),
+            current: Mutex::new(Current {
+                client,
+                generation: 0,
+                answered: false,
+                since: Instant::now(),
+                kept_for: Duration::ZERO,
+            }),
             warned: AtomicBool::new(false),
+            was_let_in: AtomicBool::new(false),
         })
     }
 
@@ -100,9 +114,10 @@ impl Connection {
 
     /// A first call of this client was answered.
     fn is_connected(&self, generation: u64) {
+        self.was_let_in.store(true, Ordering::Relaxed);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.generation == generation && !current.prompt {
-            current.prompt = true;
+        if current.generation == generation && !current.answered {
+            current.answered = true;
             drop(current);
             self.make_prompt();
         }
@@ -122,9 +137,20 @@ impl Connection {
     /// What an error means, and a new client where this one would not get over it: one whose first connection failed never
     /// connects, and one of several servers keeps to the one that it chose.
     pub(super) fn failed(&self, generation: u64, error: &ClientError) -> Error {
-        let meaning = sentence(error);
+        let meaning = match sentence(error) {
+            Error::Rejected(why)
+                if matches!(error, ClientError::AccessDenied) && self.was_let_in.load(Ordering::Relaxed) =>
+            {
+                Error::Unavailable(why)
+            }
+            meaning => meaning,
+        };
         let is_broken = matches!(error, ClientError::ConnectionClosed | ClientError::GrpcConnectionError(_));
-        if is_broken || (self.settings.is_cluster() && matches!(meaning, Error::Unavailable(_))) {
+        // One that was told of the leader goes there by itself.
+        let is_elsewhere = self.settings.is_cluster()
+            && matches!(meaning, Error::Unavailable(_))
+            && !matches!(error, ClientError::NotLeaderException(_));
+        if is_broken || is_elsewhere {
             self.replace(generation);
         }
         meaning
@@ -138,11 +164,16 @@ impl Connection {
 
     fn replace(&self, generation: u64) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.generation == generation {
-            match Client::new(self.settings.client.clone()) {
-                Ok(client) => *current = Current { client, generation: generation + 1, prompt: false },
-                Err(error) => warn!(%error, "no new client for KurrentDB"),
+        if current.generation != generation || (!current.answered && current.since.elapsed() < current.kept_for) {
+            return;
+        }
+        let kept_for = if current.answered { KEPT_FOR.0 } else { (current.kept_for * 2).clamp(KEPT_FOR.0, KEPT_FOR.1) };
+        match Client::new(self.settings.client.clone()) {
+            Ok(client) => {
+                let (generation, since) = (generation + 1, Instant::now());
+                *current = Current { client, generation, answered: false, since, kept_for };
             }
+            Err(error) => warn!(%error, "no new client for KurrentDB"),
         }
     }
 }

@@ -129,10 +129,13 @@ impl Feed {
             let Ok(told) = told else {
                 if is_confirmed { return Ok(()) } else { return Err(self.connection.silent(generation, SILENT_FOR)) }
             };
+            // A node that cannot be read yet confirms all the same.
+            if told.as_ref().is_ok_and(|told| !matches!(told, SubscriptionEvent::Confirmed(_))) {
+                *delays = Delays::default();
+            }
             match told {
                 Ok(SubscriptionEvent::Confirmed(_)) => {
                     is_confirmed = true;
-                    *delays = Delays::default();
                     self.connection.make_prompt();
                     self.tail.send_modify(|tail| tail.broken = None);
                 }
@@ -185,7 +188,13 @@ impl Feed {
             self.check_is_of_this_log(after).await?;
         }
         let Some(events) = in_memory else {
-            return Ok(end.max(after).map_or_else(|| stream::empty().boxed(), |end| self.catch_up(after, end, of)));
+            let Some(end) = end.max(after) else { return Ok(stream::empty().boxed()) };
+            // What says that it has told all is a node, and not the cluster: it must have come so far itself.
+            let newest = self.tail.borrow().newest;
+            if log_end(&self.connection).await? < newest {
+                return Err(Error::Unavailable("this node of KurrentDB lags behind".to_owned()));
+            }
+            return Ok(self.catch_up(after, end, of));
         };
         let mut told = Vec::with_capacity(events.len() + 1);
         for event in &events {

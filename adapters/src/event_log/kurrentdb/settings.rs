@@ -46,6 +46,9 @@ impl Settings {
         let form = || rejected("write kurrentdb://<host>:2113?prefix=<name>".to_owned());
         let (scheme, rest) = url.split_once("://").ok_or_else(form)?;
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if query.contains('@') {
+            return Err(rejected("an @ stands behind the ?: percent-encode user and password, ? as %3F".to_owned()));
+        }
         let (user, hosts) = place.rsplit_once('@').map_or((None, place), |(user, hosts)| (Some(user), hosts));
         let hosts = hosts.trim_end_matches('/');
         if hosts.is_empty() || hosts.contains('/') {
@@ -66,6 +69,11 @@ impl Settings {
                     OPTIONS.join(", ")
                 )));
             }
+        }
+        if let Some((_, node)) = options.iter().find(|(name, value)| name == "nodepreference" && *value != "leader") {
+            return Err(rejected(format!(
+                "nodePreference={node}: only the leader has what was just appended; leave it out"
+            )));
         }
         for (name, value) in DEFAULTS {
             if !options.iter().any(|(given, _)| given == name) {

@@ -124,8 +124,9 @@ async fn a_repeated_append_is_answered_with_the_original_position(log: &dyn Even
 
 async fn what_cannot_be_an_append_is_rejected(log: &dyn EventLog) {
     let sized = |name: &str, bytes: usize| {
-        let frame = "{\"a\":\"\"}".len();
-        NewEvent { data: Bytes::from(format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - frame))), ..event(name) }
+        let frame = NewEvent { data: Bytes::from_static(b"{\"a\":\"\"}"), ..event(name) };
+        let filling = "x".repeat(bytes - frame.size_bytes());
+        NewEvent { data: Bytes::from(format!("{{\"a\":\"{filling}\"}}")), ..frame }
     };
     let nameless = NewEvent { kind: String::new(), ..event("n") };
     let without_id = NewEvent { id: Uuid::nil(), ..event("n") };

@@ -98,6 +98,26 @@ async fn a_connection_that_breaks_inside_a_message_means_later() {
 }
 
 #[tokio::test]
+async fn who_closes_hands_over_nothing_more_and_waits_for_what_was_handed_over() {
+    for (command, ends) in [("CONNECT", "the program ended first"), ("RCPT", "the program ended first"), (".", "")] {
+        let server = answering(command, Answer::Silence).await;
+        let url = format!("smtp://127.0.0.1:{}?tls=none&timeout=30&answer_timeout=2", server.port);
+        let mailer = mailer::open(&url, &monday()).unwrap();
+        let mail = short("m", "ada@example.org");
+        let sending = mailer.send(&mail);
+        let closing = async {
+            server.reached(command).await;
+            mailer.close();
+        };
+        let (sent, ()) = tokio::join!(sending, closing);
+        let (outcome, why) = outcome(sent);
+        let expected = if command == "." { Outcome::Unknown } else { Outcome::Later };
+        assert!(outcome == expected && why.contains(ends), "{command}: {outcome:?} {why}");
+        assert!(matches!(mailer.send(&mail).await, Err(NotSent::Later(_))), "{command}: closed for the next, too");
+    }
+}
+
+#[tokio::test]
 async fn nobody_listening_means_later() {
     let port = serve(|_, _, _| Answer::Usual).await.port;
     let mailer = mailer::open(&format!("smtp://127.0.0.1:{port}?tls=none&timeout=1"), &monday()).unwrap();

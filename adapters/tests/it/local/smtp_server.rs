@@ -49,6 +49,15 @@ pub struct Server {
     listening: JoinHandle<()>,
 }
 
+impl Server {
+    /// Waits until a command has come.
+    pub async fn reached(&self, command: &str) {
+        while !self.seen.lock().unwrap().commands.iter().any(|seen| seen.starts_with(command)) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         self.listening.abort();

@@ -21,6 +21,11 @@ pub fn shared() -> &'static Server {
     SHARED.get_or_init(|| start(&[]))
 }
 
+/// Removes all that a server keeps, while it does not run.
+pub fn lose_everything(server: &Server) {
+    std::fs::remove_dir_all(server.folder().join("jetstream")).expect("the folder of a server that was started");
+}
+
 /// A URL for the setting `queue`: everything under a prefix of its own.
 #[must_use]
 pub fn url(server: &Server, prefix: &str) -> String {

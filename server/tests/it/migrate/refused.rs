@@ -1,11 +1,41 @@
 //! What cannot be moved is told before anything is written: the phase, the item, what to do.
 
-use ports::{Cause, EventHash, Expected, Key, Metadata, NewEvent, Person, Position, Record};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use ports::{
+    Categories, Cause, Clock, EventFeed, EventHash, EventLog, Expected, Fed, Key, Metadata, NewEvent, Person, Position,
+    Record, Result,
+};
 use serde_json::json;
-use trialbrief::migrate;
+use trialbrief::migrate::{self, Source};
 use uuid::Uuid;
 
 use super::{embedded, kept, middle_of_a_week, migrated, source, target};
+
+/// An event of another source.
+fn opened(recorded_at: Timestamp) -> NewEvent {
+    let id = Uuid::from_u128(1);
+    let metadata = Metadata {
+        id,
+        kind: "Opened".to_owned(),
+        version: 1,
+        recorded_at,
+        cause: Cause::by_itself("test", id),
+        previous: EventHash::default(),
+    };
+    NewEvent {
+        id,
+        kind: "Opened".to_owned(),
+        version: 1,
+        data: "{}".into(),
+        metadata: serde_json::to_vec(&metadata).unwrap().into(),
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_holds_anything_else_is_refused_and_nothing_is_changed() {
@@ -16,22 +46,7 @@ async fn a_target_that_holds_anything_else_is_refused_and_nothing_is_changed() {
     let eve = Person { user: "eve".to_owned(), name: "Eve".to_owned(), address: None, active: true };
     let ada = Person { user: "ada".to_owned(), ..eve.clone() };
     let serde_json::Value::Object(record) = json!({"_id": "00".repeat(12)}) else { unreachable!() };
-    let id = Uuid::from_u128(1);
-    let metadata = Metadata {
-        id,
-        kind: "Opened".to_owned(),
-        version: 1,
-        recorded_at: now,
-        cause: Cause::by_itself("test", id),
-        previous: EventHash::default(),
-    };
-    let event = NewEvent {
-        id,
-        kind: "Opened".to_owned(),
-        version: 1,
-        data: "{}".into(),
-        metadata: serde_json::to_vec(&metadata).unwrap().into(),
-    };
+    let event = opened(now);
 
     for (what, told) in [
         ("a person", "directory: the target holds eve, which the source does not: give an empty target"),
@@ -62,6 +77,57 @@ async fn a_target_that_holds_anything_else_is_refused_and_nothing_is_changed() {
         assert!(keys.len() <= usize::from(what == "a key"), "{what}: something was moved");
         assert!(kept(&source).await == before, "{what}: the source was changed");
     }
+}
+
+/// The source's log, to which somebody appends once its end was read.
+struct GoesOn {
+    log: Arc<dyn EventLog>,
+    feed: Arc<dyn EventFeed>,
+    readings: AtomicU32,
+}
+
+#[async_trait]
+impl EventFeed for GoesOn {
+    fn read(&self, after: Option<Position>, of: Categories) -> BoxStream<'static, Result<Fed>> {
+        let (log, feed) = (Arc::clone(&self.log), Arc::clone(&self.feed));
+        // To compare the beginnings, and to copy.
+        let is_copied = self.readings.fetch_add(1, Ordering::SeqCst) == 2;
+        let reading = async move {
+            if is_copied {
+                let event = opened(Timestamp::UNIX_EPOCH);
+                log.append("trial-late", Expected::NoStream, &[event]).await?;
+            }
+            Ok(feed.read(after, of))
+        };
+        futures::stream::once(reading).try_flatten().boxed()
+    }
+
+    async fn grown(&self, after: Option<Position>) {
+        self.feed.grown(after).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_on_at_the_source_meanwhile_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("source");
+    let now = middle_of_a_week(&from).await;
+    let (urls, clock) = (embedded(&from), Clock::simulated(now));
+    let (log, feed) = adapters::event_log::open(&urls.events, &clock).await.unwrap();
+    let (originals, derived) = adapters::file_store::open(&urls.files, &clock).await.unwrap();
+    let source = Source {
+        feed: Arc::new(GoesOn { log, feed, readings: AtomicU32::new(0) }),
+        documents: adapters::document_store::open(&urls.documents, &clock).await.unwrap(),
+        originals,
+        derived,
+        directory: adapters::directory::open(&urls.directory, &clock).await.unwrap(),
+        keys: adapters::key_ring::open(&urls.keys, &clock).await.unwrap(),
+        leases: adapters::leases::open(&urls.queue).await.unwrap(),
+    };
+    let target = target(&folder.path().join("target"), now).await;
+    let compared = migrated(&source, &target).await.unwrap();
+    let differing: Vec<_> = compared.iter().filter(|one| !one.is_equal()).map(|one| one.what).collect();
+    assert_eq!(differing, ["events", "log hash"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
