@@ -61,6 +61,8 @@ async fn an_unknown_scheme_or_option_is_told_with_those_there_are() {
         ("stores.queue", format!("amqp://u:{PASSWORD}@h/x"), &["\"amqp\"", "memory:", "nats://"]),
         ("mail.url", format!("imap://u:{PASSWORD}@h/x"), &["imap"]),
         ("stores.events", format!("kurrentdb://u:{PASSWORD}@h:1?perfix=a"), &["\"perfix\"", "prefix"]),
+        ("stores.events", format!("kurrentdb://u:{PASSWORD}@h:1?prefix=a&nodePreference=random"), &["the leader"]),
+        ("stores.events", format!("kurrentdb://u:a?{PASSWORD}@h:1?prefix=a"), &["percent-encode"]),
         ("stores.documents", format!("{mongodb}&nonsense=1"), &["nonsense"]),
         ("stores.views", format!("{mongodb}&nonsense=1"), &["nonsense"]),
         ("stores.directory", format!("{mongodb}&nonsense=1"), &["nonsense"]),

@@ -81,7 +81,7 @@ async fn a_mail_whose_pdf_is_gone_is_given_up_after_a_day() {
     let whole = std::mem::replace(&mut world.app, app::build(&ports, &world.settings));
     world.until("2026-11-23T08:00[Europe/Berlin]").await;
     let report = world.reports(GOOD).await.remove(0);
-    assert_eq!(world.deliveries(&report).await[0]["status"], "scheduled", "it may still come back");
+    assert_eq!(world.deliveries(&report).await[0]["status"], "waiting", "it may still come back");
     world.until("2026-11-24T08:00[Europe/Berlin]").await;
     world.work_through(WorkKind::Deliver).await;
     let skipped = world.deliveries(&report).await.remove(0);
