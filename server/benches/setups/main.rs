@@ -1,10 +1,10 @@
 //! The embedded set-up beside the distributed one, on one machine and in one run: what each does in a second, how the work that a
 //! queue spreads grows from one worker process to two, what one call of each port takes, and a due hour of 100,000 deliveries.
 //!
-//! `cargo build -p test-servers --example kurrentdb-stand-in` and then
-//! `cargo bench --profile dev -p trialbrief --features distributed --bench setups [-- rates|due-hour]`, with the servers that
-//! `scripts/test` installs. MongoDB is SecantusDB's Python server and KurrentDB the stand-in: neither tells how fast the real
-//! one is. Mails go to a sink in the mailer's process that accepts them.
+//! `cargo build --release -p test-servers --example kurrentdb-stand-in` and then
+//! `cargo bench -p trialbrief --features distributed --bench setups [-- rates|due-hour]`, with the servers that `scripts/test`
+//! installs and names (`TRIALBRIEF_PYTHON=$PWD/.test/venv/bin/python`). MongoDB is SecantusDB's Python server and KurrentDB the
+//! stand-in: neither tells how fast the real one is. Mails go to a sink in the mailer's process that accepts them.
 
 #![expect(
     clippy::unwrap_used,

@@ -39,7 +39,7 @@ async fn one_process_of_the_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "takes minutes, and has no complete run yet: cargo test … --test cluster -- --ignored --nocapture"]
+#[ignore = "takes minutes: cargo test … --test cluster -- --ignored --nocapture"]
 async fn killed_paused_and_cut_off_they_lose_nothing_and_double_nothing() {
     let number = |name: &str, default: u64| std::env::var(name).map_or(default, |text| text.parse().unwrap());
     let first = number(SEED, 20_261_124);
