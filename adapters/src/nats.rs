@@ -113,8 +113,8 @@ impl Nats {
         self.connected.notify_one();
     }
 
-    /// Makes something again after each connection and each doubt, as often as it takes, until the answer is dropped: a server that comes back
-    /// may have lost what it kept.
+    /// Makes something again after each connection and each doubt, as often as it takes, until the answer is dropped: a server
+    /// that comes back may have lost what it kept.
     pub(crate) fn make_again<F>(&self, make: impl Fn(Self) -> F + Send + 'static) -> JoinSet<()>
     where
         F: Future<Output = Result<()>> + Send + 'static,

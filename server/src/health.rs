@@ -196,3 +196,26 @@ pub async fn count_requests(State(health): State<Health>, request: Request, next
     *health.counts().requests.entry((method, route, response.status().as_u16())).or_default() += 1;
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_fails_stays_failing_while_its_lease_is_renewed_and_one_that_stopped_holds_nothing() {
+        let health = Health::new(Clock::system());
+        let relay = || health.counts().workers["relay"].clone();
+        health.held("relay", true);
+        health.failed("relay", "the disk is full");
+        health.held("relay", true);
+        assert_eq!(relay().failing.as_deref(), Some("the disk is full"));
+        health.unleased("relay", "the queue is away");
+        health.held("relay", false);
+        assert_eq!((relay().failing, relay().unleased), (None, None), "another does its work");
+        health.held("relay", true);
+        health.stopped("relay", "an event that nobody knows");
+        assert_eq!(relay().held, Some(false));
+        health.held("relay", false);
+        assert!(relay().failing.is_some(), "it stopped for good");
+    }
+}
