@@ -63,7 +63,8 @@ async fn insist(apis: &[SocketAddr], ask: &Ask, dice: &mut Dice) -> (u16, Vec<u8
         let api = apis[dice.below(apis.len() as u64) as usize];
         let answer = client::ask(api, ask).await;
         match answer {
-            Ok((status, body)) if status != 503 => return (status, body),
+            // A conflict: the same request, whose answer was lost, is still under way in another process.
+            Ok((status, body)) if ![409, 503].contains(&status) => return (status, body),
             Ok(_) | Err(_) => {}
         }
         assert!(began.elapsed() < PATIENCE, "{} {}: {answer:?}", ask.method, ask.path);
